@@ -1,0 +1,10 @@
+"""Numba loops over plain arrays: the only room that knows Numba.
+
+`ffref.kernels` is the only import that other rooms need. A kernel has no defaults and no hidden
+state; it checks the shapes of its arguments, because a compiled loop would read past their end.
+"""
+
+from ffref.kernels.matmul import matmul, matmul_nt, matmul_tn
+from ffref.kernels.threads import available_cores, get_threads, set_threads
+
+__all__ = ["available_cores", "get_threads", "matmul", "matmul_nt", "matmul_tn", "set_threads"]

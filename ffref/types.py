@@ -1,0 +1,73 @@
+"""The words that every room shares: arrays, goodness, a layer's context, an objective.
+
+The core is functions and NamedTuples. Choices are bound in records of functions, arrays travel
+in records of arrays; nothing inherits and nothing hides state.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.floating[Any]]
+"""float32 or float64; a function returns the dtype that it was given."""
+
+Labels = NDArray[np.int64]
+"""(batch,) class indices 0 .. classes - 1."""
+
+Params = tuple[Array, ...]
+"""An objective's own arrays, `()` when there are none: first those that are learned by gradient,
+then state that is not (moving-average prototypes, running means)."""
+
+
+class Goodness(NamedTuple):
+    """A layer's score of each sample: one number a row, and its derivative."""
+
+    value: Callable[[Array], Array]
+    """(batch, units) -> (batch,)"""
+    grad: Callable[[Array], Array]
+    """(batch, units) -> (batch, units): d goodness_i / d activity_ij"""
+
+
+class Norm(NamedTuple):
+    """A normalisation of rows and its pull-back."""
+
+    value: Callable[[Array], Array]
+    """(batch, units) -> (batch, units)"""
+    vjp: Callable[[Array, Array], Array]
+    """(d_out, x) -> d_x, all (batch, units)"""
+
+
+class LayerContext(NamedTuple):
+    """All that a layer may see besides its own input: the locality of the method.
+
+    A contrastive batch is P positive rows, then P negative rows. Losses of single rows are means
+    over rows, losses of pairs are means over pairs. The carried fields are constants in every
+    derivative.
+    """
+
+    labels: Labels
+    """(batch,) the true class of each row"""
+    polarity: Array
+    """(batch,) +1 for a positive row, -1 for a negative one; all +1 where there are no negatives"""
+    partner: NDArray[np.int64]
+    """(batch,) index of the other row of the pair; -1 where there is none"""
+    carried_goodness: Array
+    """(batch,) summed goodness of the layers below; zeros at the first layer"""
+    carried_margin: Array
+    """(batch,) summed margin (positive minus negative row of the pair) of the layers below;
+    zeros at the first layer and for rows without a partner"""
+
+
+class Objective(NamedTuple):
+    """One layer's local objective: choices bound, arrays left open."""
+
+    loss: Callable[[Array, LayerContext, Params], float]
+    """(activity, context, params) -> mean loss"""
+    grads: Callable[[Array, LayerContext, Params], tuple[Array, Params]]
+    """(activity, context, params) -> (d_activity, d_params), the derivative of exactly that mean;
+    d_params has one entry for each *learned* array of params"""
+    advance: Callable[[Array, LayerContext, Params], Params]
+    """(activity, context, params) -> params: once after each step, with the activity of that step;
+    for state that is not learned by gradient, and for the return to a constraint (unit length)"""
