@@ -7,7 +7,7 @@ Names are imported when they are first used, so that `import ffref` and `ffref -
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
@@ -33,7 +33,7 @@ _ROOMS = (
 __all__ = ["BackpropClassifier", "FFClassifier", "HFFClassifier", "__version__", "load"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _ESTIMATORS:
         return getattr(import_module("ffref.estimators"), name)
     if name in _ROOMS:

@@ -1,7 +1,5 @@
 """Checks of arguments, with one form of message: what is wrong, what came, what to try."""
 
-from typing import Any
-
 import numpy as np
 
 from ffref.types import Array, Labels
@@ -13,13 +11,13 @@ def require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def check_matrix(array: Array, name: str) -> None:
+def check_matrix(array: object, name: str) -> None:
     """`array` is (batch, units), floating, with at least one row and one column."""
-    require(
-        isinstance(array, np.ndarray) and array.ndim == 2 and array.size > 0,
-        f"{name} must be a non-empty array of shape (batch, units), got {_describe(array)}; "
-        f"reshape one sample to (1, units)",
-    )
+    if not (isinstance(array, np.ndarray) and array.ndim == 2 and array.size > 0):
+        raise ValueError(
+            f"{name} must be a non-empty array of shape (batch, units), got {_describe(array)}; "
+            f"reshape one sample to (1, units)"
+        )
     check_floating(array, name)
 
 
@@ -75,7 +73,7 @@ def check_positive(value: float, name: str) -> None:
     )
 
 
-def _describe(value: Any) -> str:
+def _describe(value: object) -> str:
     if isinstance(value, np.ndarray):
         return f"shape {value.shape} and dtype {value.dtype}"
     return f"{type(value).__name__}"

@@ -50,7 +50,7 @@ class LayerContext(NamedTuple):
     labels: Labels
     """(batch,) the true class of each row"""
     polarity: Array
-    """(batch,) +1 for a positive row, -1 for a negative one; all +1 where there are no negatives"""
+    """(batch,) +1 for a positive row, -1 for a negative one; all +1 without negatives"""
     partner: NDArray[np.int64]
     """(batch,) index of the other row of the pair; -1 where there is none"""
     carried_goodness: Array

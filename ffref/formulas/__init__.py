@@ -1,0 +1,86 @@
+"""Functions that several papers share, each with its derivative or pull-back.
+
+`<f>_grad(x)` is an elementwise (or row's own) derivative, `<f>_vjp(d_out, x)` a pull-back.
+Derivations: docs/derivations/formulas.md.
+"""
+
+from ffref.formulas.elementwise import (
+    relu,
+    relu_grad,
+    sigmoid,
+    sigmoid_grad,
+    softplus,
+    softplus_grad,
+)
+from ffref.formulas.goodness import (
+    GOODNESS,
+    MEAN_OF_SQUARES,
+    NEGATIVE_MEAN_OF_SQUARES,
+    NEGATIVE_SUM_OF_SQUARES,
+    SUM_OF_SQUARES,
+    mean_of_squares,
+    mean_of_squares_grad,
+    negative_mean_of_squares,
+    negative_mean_of_squares_grad,
+    negative_sum_of_squares,
+    negative_sum_of_squares_grad,
+    sum_of_squares,
+    sum_of_squares_grad,
+)
+from ffref.formulas.norms import (
+    NORMS,
+    l2_normalize,
+    l2_normalize_vjp,
+    layer_normalize,
+    layer_normalize_vjp,
+    rms_normalize,
+    rms_normalize_vjp,
+)
+from ffref.formulas.similarity import cosine_similarity, cosine_similarity_vjp
+from ffref.formulas.softmax import (
+    log_mean_exp,
+    log_mean_exp_grad,
+    log_sum_exp,
+    log_sum_exp_grad,
+    softmax,
+    softmax_cross_entropy,
+    softmax_cross_entropy_grad,
+)
+
+__all__ = [
+    "GOODNESS",
+    "MEAN_OF_SQUARES",
+    "NEGATIVE_MEAN_OF_SQUARES",
+    "NEGATIVE_SUM_OF_SQUARES",
+    "NORMS",
+    "SUM_OF_SQUARES",
+    "cosine_similarity",
+    "cosine_similarity_vjp",
+    "l2_normalize",
+    "l2_normalize_vjp",
+    "layer_normalize",
+    "layer_normalize_vjp",
+    "log_mean_exp",
+    "log_mean_exp_grad",
+    "log_sum_exp",
+    "log_sum_exp_grad",
+    "mean_of_squares",
+    "mean_of_squares_grad",
+    "negative_mean_of_squares",
+    "negative_mean_of_squares_grad",
+    "negative_sum_of_squares",
+    "negative_sum_of_squares_grad",
+    "relu",
+    "relu_grad",
+    "rms_normalize",
+    "rms_normalize_vjp",
+    "sigmoid",
+    "sigmoid_grad",
+    "softmax",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_grad",
+    "softplus",
+    "softplus_grad",
+    "sum_of_squares",
+    "sum_of_squares_grad",
+]

@@ -1,0 +1,57 @@
+"""The dense layer: forward product, parameter gradients, input gradient.
+
+Derivation: docs/derivations/formulas.md, equations DENSE.1 to DENSE.4. The input gradient serves
+chains inside one block and the back-propagation baseline; local learning never calls it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ffref._checks import require
+from ffref.kernels import matmul, matmul_nt, matmul_tn
+from ffref.types import Array
+
+
+class Dense(NamedTuple):
+    """A dense layer's arrays."""
+
+    weight: Array
+    """(in_units, out_units)"""
+    bias: Array
+    """(out_units,)"""
+
+
+def dense_forward(dense: Dense, x: Array) -> Array:
+    """preactivation = x @ weight + bias, (batch, in_units) -> (batch, out_units).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dense_forward(Dense(np.array([[1.0], [2.0]]), np.array([0.5])), np.array([[3.0, 4.0]]))
+    array([[11.5]])
+    """
+    require(
+        x.ndim == 2 and x.shape[1] == len(dense.weight),
+        f"this layer takes (batch, {len(dense.weight)}), got shape {x.shape}",
+    )
+    preactivation = matmul(x, dense.weight)
+    preactivation += dense.bias
+    return preactivation  # (DENSE.1)
+
+
+def dense_grads(x: Array, d_preactivation: Array) -> tuple[Array, Array]:
+    """Derivatives in weight and bias, (d_weight, d_bias), from d_preactivation (batch, units)."""
+    d_weight = matmul_tn(x, d_preactivation)  # (DENSE.2)
+    return d_weight, d_preactivation.sum(axis=0)  # (DENSE.3)
+
+
+def dense_input_grad(dense: Dense, d_preactivation: Array) -> Array:
+    """Derivative in the input: d_x = d_preactivation @ weight.T."""
+    return matmul_nt(d_preactivation, dense.weight)  # (DENSE.4)
+
+
+def he_dense(rng: np.random.Generator, in_units: int, out_units: int) -> Dense:
+    """Draw weights from N(0, 2 / in_units), He et al. (2015), with zero bias; float64."""
+    weight = rng.standard_normal((in_units, out_units)) * np.sqrt(2 / in_units)
+    return Dense(weight, np.zeros(out_units))

@@ -1,0 +1,11 @@
+"""One paper, one file: `<paper>_loss`, its hand-derived local gradient, and a factory.
+
+| paper                                 | module | factory |
+| ------------------------------------- | ------ | ------- |
+| Hinton 2022, arXiv:2212.13345         | `ff`   | `ff()`  |
+| Sarode, Moser 2026, arXiv:2605.00082  | `hff`  | `hff()` |
+"""
+
+from ffref.objectives import ff, hff
+
+__all__ = ["ff", "hff"]

@@ -1,0 +1,116 @@
+"""Forward-Forward: logistic loss on one layer's goodness.
+
+Paper: Hinton, "The Forward-Forward Algorithm: Some Preliminary Investigations",
+arXiv:2212.13345v1, section 2.
+Derivation: docs/derivations/ff.md, equations FF.1 to FF.4.
+"""
+
+import math
+
+from ffref._checks import check_polarity, require
+from ffref.formulas import SUM_OF_SQUARES, sigmoid, softplus
+from ffref.types import Array, Goodness, LayerContext, Objective, Params
+
+
+def probability_positive(goodness: Array, *, threshold: float) -> Array:
+    """Probability that each sample is positive: p_i = sigmoid(g_i - theta).
+
+    Source: Hinton (2022), equation 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> probability_positive(np.array([2.0]), threshold=2.0)
+    array([0.5])
+    """
+    return sigmoid(goodness - threshold)  # (FF.1)
+
+
+def ff_loss(
+    activity: Array, polarity: Array, *, threshold: float, goodness: Goodness = SUM_OF_SQUARES
+) -> float:
+    """Mean logistic loss of one layer.
+
+    L = mean_i softplus(-s_i (g_i - theta))
+
+    Parameters
+    ----------
+    activity : (batch, units) float32 or float64
+        y: after the nonlinearity, before normalisation.
+    polarity : (batch,) same dtype
+        s: +1 for a positive sample, -1 for a negative one.
+    threshold : float
+        theta. The paper sets it against a *sum* of squares; code that takes the *mean*
+        needs `goodness=MEAN_OF_SQUARES` and a theta of its own (see Notes).
+    goodness : Goodness
+        Maps activity to g, (batch, units) -> (batch,).
+
+    Returns
+    -------
+    float
+        Mean over the batch; positive and negative samples weigh the same.
+
+    Raises
+    ------
+    ValueError
+        If `polarity` is not (batch,) of +1 and -1, or `activity` is no (batch, units).
+
+    See Also
+    --------
+    ff_loss_grad : its derivative.
+
+    Notes
+    -----
+    docs/derivations/ff.md lists how known codes differ (sum or mean, theta, which
+    layers count at test time).
+
+    References
+    ----------
+    Hinton (2022), arXiv:2212.13345v1, section 2, equation 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y = np.array([[1.0, 1.0], [2.0, 0.0]])  # goodness 2 and 4
+    >>> s = np.array([1.0, -1.0])
+    >>> round(ff_loss(y, s, threshold=2.0), 6)  # (softplus 0 + softplus 2) / 2
+    1.410038
+    """
+    check_polarity(activity, polarity)
+    margin = polarity * (goodness.value(activity) - threshold)
+    return float(softplus(-margin).mean())  # (FF.2)
+
+
+def ff_loss_grad(
+    activity: Array, polarity: Array, *, threshold: float, goodness: Goodness = SUM_OF_SQUARES
+) -> Array:
+    """Derivative of `ff_loss` in `activity`, (batch, units) -> (batch, units)."""
+    check_polarity(activity, polarity)
+    margin = polarity * (goodness.value(activity) - threshold)
+    d_goodness = -polarity * sigmoid(-margin) / len(activity)  # (FF.3)
+    return d_goodness[:, None] * goodness.grad(activity)  # (FF.4)
+
+
+def ff(*, threshold: float, goodness: Goodness = SUM_OF_SQUARES) -> Objective:
+    """Bind the choices of one layer; FF has no parameters besides the layer's.
+
+    Examples
+    --------
+    >>> ff(threshold=2.0).advance(None, None, ())
+    ()
+    """
+    require(not math.isnan(threshold), "threshold must be a number, got nan")
+
+    def loss(activity: Array, context: LayerContext, params: Params) -> float:
+        return ff_loss(activity, context.polarity, threshold=threshold, goodness=goodness)
+
+    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
+        d_activity = ff_loss_grad(
+            activity, context.polarity, threshold=threshold, goodness=goodness
+        )
+        return d_activity, ()
+
+    def advance(activity: Array, context: LayerContext, params: Params) -> Params:
+        return params
+
+    return Objective(loss, grads, advance)
