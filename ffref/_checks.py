@@ -65,6 +65,14 @@ def check_labels(labels: Labels, batch: int, classes: int) -> None:
         )
 
 
+def check_count(value: object, name: str) -> None:
+    """`value` is a whole number of at least 1."""
+    require(
+        isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 1,
+        f"{name} must be a whole number of at least 1, got {value!r}",
+    )
+
+
 def check_positive(value: float, name: str) -> None:
     """`value` is a finite number above zero."""
     require(

@@ -6,8 +6,6 @@ functions, because a threshold that belongs to one is off by a factor `units` fo
 that give positive samples a low activity (Hinton 2022, CIFAR-10, "min ssq").
 """
 
-import numpy as np
-
 from ffref.formulas.norms import row_dot
 from ffref.types import Array, Goodness
 
@@ -78,10 +76,3 @@ GOODNESS = {
     "negative-mean": NEGATIVE_MEAN_OF_SQUARES,
 }
 """Goodness by the names that estimators and the command line use."""
-
-
-def per_unit(goodness: Array, kind: str, units: int) -> Array:
-    """Goodness in units of a mean over units, so that layers of different widths can be added."""
-    if kind in ("sum", "negative-sum"):
-        return goodness / np.asarray(units, goodness.dtype)
-    return goodness

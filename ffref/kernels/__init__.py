@@ -6,5 +6,16 @@ state; it checks the shapes of its arguments, because a compiled loop would read
 
 from ffref.kernels.matmul import matmul, matmul_nt, matmul_tn
 from ffref.kernels.threads import available_cores, get_threads, set_threads
+from ffref.kernels.updates import adam_update, heavy_ball_update, moving_average_update
 
-__all__ = ["available_cores", "get_threads", "matmul", "matmul_nt", "matmul_tn", "set_threads"]
+__all__ = [
+    "adam_update",
+    "available_cores",
+    "get_threads",
+    "heavy_ball_update",
+    "matmul",
+    "matmul_nt",
+    "matmul_tn",
+    "moving_average_update",
+    "set_threads",
+]

@@ -6,7 +6,7 @@ fact known of it (docs/derivations/hff.md says which).
 Derivation: docs/derivations/hff.md, equations HFF.1 to HFF.14.
 """
 
-from typing import Literal, NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
@@ -21,8 +21,6 @@ from ffref.formulas import (
 )
 from ffref.kernels import matmul, matmul_nt, matmul_tn
 from ffref.types import Array, Labels, LayerContext, Objective, Params
-
-PrototypeUpdate = Literal["gradient", "ema"]
 
 
 class _Choices(TypedDict):
@@ -224,7 +222,7 @@ def hff(
     sharpness: float | None = None,
     margin: float = 0.0,
     label_smoothing: float = 0.0,
-    prototype_update: PrototypeUpdate = "gradient",
+    prototype_update: str = "gradient",
     ema_decay: float = 0.99,
 ) -> Objective:
     """Bind the choices of one layer. Its params are `(prototypes,)`.

@@ -1,0 +1,91 @@
+"""What classifiers of locally trained layers share."""
+
+from abc import abstractmethod
+from functools import partial
+
+import numpy as np
+
+from ffref._checks import require
+from ffref.estimators._base import Classifier, draw_dense_layers
+from ffref.training import (
+    READOUTS,
+    Algorithm,
+    LocalLayer,
+    Step,
+    TrainingState,
+    hidden_representation,
+    initial_optimizer_states,
+    layer_scores,
+    local_step,
+)
+from ffref.types import Array, Params
+
+
+class LocalClassifier(Classifier):
+    """A stack of dense layers, each trained by its own loss."""
+
+    layer_schedule: str
+    readout: str
+
+    @abstractmethod
+    def _algorithm(self, features: int, classes: int) -> Algorithm: ...
+
+    def _input_width(self, features: int, classes: int) -> int:
+        """Width of the first layer's input; more than `features` where a label is appended."""
+        return features
+
+    def _initial_params(self, rng: np.random.Generator, classes: int, units: int) -> Params:
+        """Return the objective's own arrays for a layer of `units`; none for most."""
+        return ()
+
+    def _learned_params(self) -> int:
+        """How many of the objective's arrays are learned by gradient."""
+        return 0
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        require(
+            len(self._hidden_layer_sizes()) > 0,
+            "hidden_layer_sizes must name at least one layer: there is nothing to train locally",
+        )
+        require(
+            self.layer_schedule in ("simultaneous", "greedy"),
+            f"layer_schedule must be simultaneous or greedy, got {self.layer_schedule!r}",
+        )
+        require(
+            self.readout in READOUTS,
+            f"readout must be one of {', '.join(READOUTS)}, got {self.readout!r}",
+        )
+        self._algorithm(features=1, classes=2)
+
+    def _initial_state(
+        self, rng: np.random.Generator, features: int, classes: int
+    ) -> TrainingState:
+        width = self._input_width(features, classes)
+        dense = draw_dense_layers(rng, (width, *self._hidden_layer_sizes()))
+        layers = tuple(
+            LocalLayer(layer, self._initial_params(rng, classes, layer.bias.size))
+            for layer in dense
+        )
+        optimizer = initial_optimizer_states(self._optimizer(), layers, self._learned_params())
+        return TrainingState(self._network(layers), optimizer)
+
+    def _step(self, features: int, classes: int) -> Step:
+        algorithm = self._algorithm(features, classes)
+        step = partial(local_step, algorithm, self._optimizer())
+        return Step(step, layers=len(self._hidden_layer_sizes()))
+
+    def _layer_scores(self, x: Array) -> Array:
+        return layer_scores(self._fitted_algorithm(), self.state_.network, x)
+
+    def _hidden(self, x: Array) -> Array:
+        return hidden_representation(self._fitted_algorithm(), self.state_.network, x)
+
+    def _fitted_algorithm(self) -> Algorithm:
+        return self._algorithm(self.n_features_in_, len(self.classes_))
+
+    def _layers_read(self) -> slice:
+        """Which layers the readout counts."""
+        layers = len(self.state_.network.layers)
+        first = {"last": layers - 1, "sum": 0, "sum-without-first": min(1, layers - 1)}
+        return slice(first[self.readout], layers)

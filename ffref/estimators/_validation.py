@@ -1,0 +1,146 @@
+"""Checks and conversions of what users pass to estimators, with scikit-learn's wording."""
+
+import warnings
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ffref._checks import require
+from ffref.types import Array, Labels
+
+
+class Standardizer(NamedTuple):
+    """Mean and standard deviation of each feature over the training data."""
+
+    mean: Array
+    std: Array
+
+    def __call__(self, x: Array) -> Array:
+        """Return (x - mean) / std, in float32."""
+        return np.asarray((x - self.mean) / self.std, np.float32)
+
+
+def fit_standardizer(x: Array) -> Standardizer:
+    """Take the statistics of `x`; a constant feature keeps its scale and becomes 0."""
+    mean = x.mean(axis=0, dtype=np.float64)
+    std = x.std(axis=0, dtype=np.float64)
+    std[std <= 1e-7 * np.maximum(1, np.abs(mean))] = 1
+    return Standardizer(mean.astype(np.float32), std.astype(np.float32))
+
+
+def check_samples(X: Any, *, expected_features: int | None, owner: str) -> Array:
+    """Return `X` as (samples, features) float32, or raise ValueError that says what is wrong."""
+    if hasattr(X, "tocsr"):
+        raise TypeError(f"{owner} takes dense arrays, got a sparse matrix; use X.toarray()")
+    raw = np.asarray(X)
+    require(
+        raw.dtype.kind != "c",
+        f"Complex data not supported\nX must hold real numbers, got {raw.dtype}",
+    )
+    require(
+        raw.ndim == 2,
+        f"X must be a 2-D array (samples, features), got {raw.ndim} axes. Reshape your data: "
+        f"X.reshape(1, -1) for one sample, X.reshape(len(X), -1) for images",
+    )
+    require(
+        raw.shape[0] > 0 and raw.shape[1] > 0,
+        f"X must not be empty, got shape {raw.shape}: {raw.shape[0]} sample(s) and "
+        f"{raw.shape[1]} feature(s) (shape={raw.shape}) while a minimum of 1 is required.",
+    )
+    try:
+        with np.errstate(over="ignore"):
+            x = np.ascontiguousarray(raw, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        # a TypeError where scikit-learn's checks ask for one (dicts, None), else a ValueError
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"X must hold numbers, got dtype {raw.dtype}: {error}") from error
+    require(
+        bool(np.isfinite(x).all()),
+        "X contains NaN, infinity or a value too large for float32; drop or impute those rows",
+    )
+    require(
+        expected_features in (None, x.shape[1]),
+        f"X has {x.shape[1]} features, but {owner} is expecting {expected_features} features "
+        f"as input",
+    )
+    return x
+
+
+def check_targets(y: Any, samples: int) -> np.ndarray:
+    """Return `y` as a 1-D array of class labels, one for each sample."""
+    require(y is not None, "requires y to be passed, but the target y is None")
+    target = np.asarray(y)
+    if target.ndim == 2 and target.shape[1] == 1:
+        _warn_column_vector()
+        target = target.ravel()
+    require(
+        target.ndim == 1,
+        f"y must be a 1-D array of labels, one for each sample, got shape {target.shape}",
+    )
+    require(
+        len(target) == samples,
+        f"X and y have inconsistent numbers of samples: {samples} and {len(target)}",
+    )
+    if target.dtype.kind == "f":
+        require(bool(np.isfinite(target).all()), "y contains NaN or infinity; drop those rows")
+        require(
+            bool((target == np.round(target)).all()),
+            "Unknown label type: continuous. Classes are whole numbers or text; bin the values",
+        )
+    if target.dtype.kind == "O":
+        target = _without_objects(target)
+    require(
+        target.dtype.kind in "iufbUS",
+        f"y must hold whole numbers or text, got dtype {target.dtype}",
+    )
+    return target
+
+
+def encode_labels(target: np.ndarray, classes: np.ndarray, owner: str) -> Labels:
+    """Map each label to its index in the sorted `classes`; unknown ones are named."""
+    index = np.searchsorted(classes, target)
+    index = np.minimum(index, len(classes) - 1)
+    known = classes[index] == target
+    if not known.all():
+        unknown = np.unique(target[~known])
+        raise ValueError(
+            f"{owner} knows the classes {list(classes[:10])}, got also {list(unknown[:10])}; "
+            f"name all classes in the first call of partial_fit, or fit anew"
+        )
+    return index.astype(np.int64)
+
+
+def draw_seed(random_state: Any) -> int:
+    """Return a seed: `random_state` if it is a whole number, else one drawn from it."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, int | np.integer):
+        require(int(random_state) >= 0, f"random_state must be at least 0, got {random_state!r}")
+        return int(random_state)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    if hasattr(random_state, "randint"):
+        return int(random_state.randint(2**31 - 1))
+    raise ValueError(
+        f"random_state must be None, a whole number, a numpy RandomState or Generator, got "
+        f"{random_state!r}"
+    )
+
+
+def _without_objects(target: np.ndarray) -> np.ndarray:
+    if all(isinstance(label, str) for label in target):
+        return target.astype(str)
+    try:
+        return np.array(target.tolist())
+    except ValueError as error:
+        raise ValueError(f"Unknown label type: y must hold numbers or text: {error}") from error
+
+
+def _warn_column_vector() -> None:
+    message = "A column-vector y was passed when a 1d array was expected; use y.ravel()"
+    try:
+        category = import_module("sklearn.exceptions").DataConversionWarning
+    except ImportError:
+        category = UserWarning
+    warnings.warn(message, category, stacklevel=4)

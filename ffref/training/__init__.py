@@ -1,0 +1,55 @@
+"""Optimisers, schedules, the local step, the loop, checkpoints and prediction."""
+
+from ffref.training.algorithm import Algorithm, Measure, contrastive, one_pass
+from ffref.training.loop import (
+    DivergenceError,
+    EpochRecord,
+    Plan,
+    Step,
+    epochs,
+    total_epochs,
+)
+from ffref.training.network import LocalLayer, Network, activities
+from ffref.training.optimizers import Optimizer, OptimizerState, bind_optimizer
+from ffref.training.prediction import READOUTS, hidden_representation, layer_scores, read_out
+from ffref.training.schedules import SCHEDULES, Schedule, with_warmup
+from ffref.training.step import (
+    LayerReport,
+    LocalGrads,
+    TrainingState,
+    initial_optimizer_states,
+    local_grads,
+    local_step,
+)
+
+__all__ = [
+    "READOUTS",
+    "SCHEDULES",
+    "Algorithm",
+    "DivergenceError",
+    "EpochRecord",
+    "LayerReport",
+    "LocalGrads",
+    "LocalLayer",
+    "Measure",
+    "Network",
+    "Optimizer",
+    "OptimizerState",
+    "Plan",
+    "Schedule",
+    "Step",
+    "TrainingState",
+    "activities",
+    "bind_optimizer",
+    "contrastive",
+    "epochs",
+    "hidden_representation",
+    "initial_optimizer_states",
+    "layer_scores",
+    "local_grads",
+    "local_step",
+    "one_pass",
+    "read_out",
+    "total_epochs",
+    "with_warmup",
+]

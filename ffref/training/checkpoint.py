@@ -1,0 +1,103 @@
+"""Checkpoints: named arrays and a JSON record in one .npz file, written whole or not at all.
+
+Nothing is pickled. A file is written under a temporary name, flushed to disk and renamed, so that
+a reader sees the old file or the new one, never half of one.
+"""
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ffref.layers import Dense
+from ffref.training.network import LocalLayer
+from ffref.training.optimizers import OptimizerState
+
+FORMAT = 1
+_RECORD = "record.json"
+
+
+def write_checkpoint(path: Path, arrays: Mapping[str, np.ndarray], record: dict[str, Any]) -> None:
+    """Write `arrays` and the JSON record to `path` (.npz)."""
+    text = json.dumps({"format": FORMAT, **record})
+    encoded = np.frombuffer(text.encode(), np.uint8)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            contents: dict[str, Any] = {_RECORD: encoded, **arrays}
+            np.savez(file, **contents)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what `write_checkpoint` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, damaged, no checkpoint, or of a newer format.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        record = json.loads(arrays.pop(_RECORD).tobytes())
+    except FileNotFoundError:
+        raise ValueError(f"there is no checkpoint {path}") from None
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is damaged or no ffref checkpoint: {error}") from error
+    if record.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} has checkpoint format {record.get('format')!r}, this version of ffref reads "
+            f"format {FORMAT}; use the version that wrote it"
+        )
+    return arrays, record
+
+
+def layers_to_arrays(
+    layers: tuple[LocalLayer, ...], states: tuple[OptimizerState, ...]
+) -> dict[str, np.ndarray]:
+    """Name every array of the layers and of their optimiser states."""
+    arrays: dict[str, np.ndarray] = {}
+    for depth, (layer, state) in enumerate(zip(layers, states, strict=True)):
+        prefix = f"layer{depth}"
+        arrays[f"{prefix}.weight"], arrays[f"{prefix}.bias"] = layer.dense
+        for i, array in enumerate(layer.params):
+            arrays[f"{prefix}.param{i}"] = array
+        arrays[f"{prefix}.step"] = np.array(state.step)
+        for i, slots in enumerate(state.slots):
+            for j, array in enumerate(slots):
+                arrays[f"{prefix}.slot{i}.{j}"] = array
+    return arrays
+
+
+def layers_from_arrays(
+    arrays: Mapping[str, np.ndarray],
+) -> tuple[tuple[LocalLayer, ...], tuple[OptimizerState, ...]]:
+    """Inverse of `layers_to_arrays`."""
+    layers: list[LocalLayer] = []
+    states: list[OptimizerState] = []
+    while f"layer{len(layers)}.weight" in arrays:
+        prefix = f"layer{len(layers)}"
+        dense = Dense(arrays[f"{prefix}.weight"], arrays[f"{prefix}.bias"])
+        params = _numbered(arrays, f"{prefix}.param")
+        slots: list[tuple[np.ndarray, ...]] = []
+        while f"{prefix}.slot{len(slots)}.0" in arrays:
+            slots.append(_numbered(arrays, f"{prefix}.slot{len(slots)}."))
+        layers.append(LocalLayer(dense, params))
+        states.append(OptimizerState(int(arrays[f"{prefix}.step"]), tuple(slots)))
+    return tuple(layers), tuple(states)
+
+
+def _numbered(arrays: Mapping[str, np.ndarray], prefix: str) -> tuple[np.ndarray, ...]:
+    found: list[np.ndarray] = []
+    while f"{prefix}{len(found)}" in arrays:
+        found.append(arrays[f"{prefix}{len(found)}"])
+    return tuple(found)

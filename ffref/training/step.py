@@ -1,0 +1,154 @@
+"""The local step: the one place where a loss meets a weight.
+
+Derivation: docs/derivations/local_step.md, equations LOCAL.1 to LOCAL.5. A step returns no d_x:
+that the chain stops at the layer is visible in the signature.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ffref.formulas import relu, relu_grad
+from ffref.layers import dense_forward, dense_grads
+from ffref.training.algorithm import Algorithm, Measure
+from ffref.training.network import LocalLayer, Network
+from ffref.training.optimizers import Optimizer, OptimizerState
+from ffref.types import Array, Labels, LayerContext, Objective, Params
+
+
+class LocalGrads(NamedTuple):
+    """Derivatives of one layer's loss in that layer's own parameters."""
+
+    d_weight: Array
+    d_bias: Array
+    d_params: Params
+
+
+class TrainingState(NamedTuple):
+    """All that training changes: the network, and what the optimiser remembers of each layer."""
+
+    network: Network
+    optimizer: tuple[OptimizerState, ...]
+
+
+class LayerReport(NamedTuple):
+    """One layer's loss and accuracy on one batch, before the update."""
+
+    loss: float
+    accuracy: float
+
+
+def local_grads(
+    layer: LocalLayer, x: Array, context: LayerContext, objective: Objective
+) -> tuple[LocalGrads, Array]:
+    """Gradients of one layer's objective, and the layer's activity.
+
+    Parameters
+    ----------
+    layer : LocalLayer
+        Weight (in_units, out_units), bias (out_units,), the objective's params.
+    x : (batch, in_units)
+        The layer's input, already normalised; a constant.
+    context : LayerContext
+        All else that the layer sees.
+    objective : Objective
+
+    Returns
+    -------
+    LocalGrads, activity (batch, out_units)
+
+    Examples
+    --------
+    One unit, x = 1, w = 2, one positive row, theta = 4: g = 4, dL/dg = -1/2, dg/dw = 2 y x = 4.
+
+    >>> import numpy as np
+    >>> from ffref.layers import Dense
+    >>> from ffref.negatives import labelled_context
+    >>> from ffref.objectives.ff import ff
+    >>> layer = LocalLayer(Dense(np.array([[2.0]]), np.zeros(1)), ())
+    >>> context = labelled_context(np.array([0]), np.dtype("float64"))
+    >>> local_grads(layer, np.array([[1.0]]), context, ff(threshold=4.0))[0].d_weight
+    array([[-2.]])
+    """
+    activity = relu(dense_forward(layer.dense, x))  # (LOCAL.1)
+    d_activity, d_params = objective.grads(activity, context, layer.params)  # (LOCAL.3)
+    # an active unit's relu has slope 1, and a unit is active where its activity is above 0
+    d_preactivation = d_activity * relu_grad(activity)  # (LOCAL.4)
+    d_weight, d_bias = dense_grads(x, d_preactivation)  # (LOCAL.5)
+    return LocalGrads(d_weight, d_bias, d_params), activity
+
+
+def local_step(
+    algorithm: Algorithm,
+    optimizer: Optimizer,
+    state: TrainingState,
+    x: Array,
+    labels: Labels,
+    *,
+    rng: np.random.Generator,
+    learning_rate: float,
+    trained: range,
+) -> tuple[TrainingState, dict[int, LayerReport]]:
+    """Update the layers `trained` on one batch, each by its own loss, from the bottom up.
+
+    A layer passes on the activity that it computed before its own update.
+    """
+    network = state.network
+    layers, slots = list(network.layers), list(state.optimizer)
+    reports: dict[int, LayerReport] = {}
+    inputs, context = algorithm.batch(x, labels, rng)
+    inputs = network.input_norm.value(inputs)
+    for depth, (layer, objective) in enumerate(
+        zip(network.layers, algorithm.objectives, strict=True)
+    ):
+        if depth >= trained.stop:
+            break
+        if depth in trained:
+            grads, activity = local_grads(layer, inputs, context, objective)
+            loss = objective.loss(activity, context, layer.params)
+        else:
+            activity = relu(dense_forward(layer.dense, inputs))
+        measure = algorithm.measure(activity, context, layer.params)
+        if depth in trained:
+            reports[depth] = LayerReport(loss, measure.accuracy)
+            slots[depth] = _update(optimizer, layer, grads, slots[depth], learning_rate)
+            params = objective.advance(activity, context, layer.params)
+            layers[depth] = LocalLayer(layer.dense, params)
+        context = carry(context, measure)
+        inputs = network.between_norm.value(activity)  # (LOCAL.2)
+    return TrainingState(network._replace(layers=tuple(layers)), tuple(slots)), reports
+
+
+def carry(context: LayerContext, measure: Measure) -> LayerContext:
+    """The context of the layer above: this layer's goodness, and its margin, as constants."""
+    goodness = measure.goodness
+    margin = context.polarity * (goodness - goodness[context.partner])
+    margin[context.partner < 0] = 0
+    return context._replace(
+        carried_goodness=context.carried_goodness + goodness,
+        carried_margin=context.carried_margin + margin,
+    )
+
+
+def _update(
+    optimizer: Optimizer,
+    layer: LocalLayer,
+    grads: LocalGrads,
+    state: OptimizerState,
+    learning_rate: float,
+) -> OptimizerState:
+    """Overwrite weight, bias and the learned params; weight decay acts on the weight alone."""
+    learned = layer.params[: len(grads.d_params)]
+    parameters = (*layer.dense, *learned)
+    gradients = (grads.d_weight, grads.d_bias, *grads.d_params)
+    decayed = (True, False, *(False for _ in learned))
+    return optimizer.update(parameters, gradients, state, learning_rate, decayed)
+
+
+def initial_optimizer_states(
+    optimizer: Optimizer, layers: tuple[LocalLayer, ...], learned_params: int
+) -> tuple[OptimizerState, ...]:
+    """Fresh state for each layer's weight, bias and first `learned_params` params."""
+    return tuple(
+        optimizer.init((*layer.dense, *layer.params[:learned_params])) for layer in layers
+    )
