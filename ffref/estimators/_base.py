@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ffref._checks import check_count, require
+from ffref._checks import check_count, check_positive, require
 from ffref.estimators._validation import (
     check_samples,
     check_targets,
@@ -98,6 +98,15 @@ class Classifier(ABC):
                 print(format_record(record))  # noqa: T201
         return self
 
+    def start(self, X: Any, y: Any) -> Self:
+        """Check parameters and data and draw the initial weights, all that comes before epoch 1.
+
+        `fit_epochs(X, y, resume=True)` then trains from there.
+        """
+        x, target = self._check_fit_arguments(X, y, reset=True)
+        self._start(x, np.unique(target))
+        return self
+
     def fit_epochs(
         self, X: Any, y: Any, *, resume: bool = False, progress: Progress | None = None
     ) -> Iterator[EpochRecord]:
@@ -119,11 +128,10 @@ class Classifier(ABC):
         >>> [record.epoch for record in model.fit_epochs(X, y)]
         [1, 2]
         """
-        if resume:
-            self._check_fitted()
-        x, target = self._check_fit_arguments(X, y, reset=not resume)
         if not resume:
-            self._start(x, np.unique(target))
+            self.start(X, y)
+        self._check_fitted()
+        x, target = self._check_fit_arguments(X, y, reset=False)
         labels = encode_labels(target, self.classes_, type(self).__name__)
         greedy = getattr(self, "layer_schedule", "simultaneous") == "greedy"
         schedule = with_warmup(SCHEDULES[self.schedule], self.warmup_steps)
@@ -172,6 +180,8 @@ class Classifier(ABC):
             ("between_norm", self.between_norm, NORMS),
         ):
             require(value in known, f"{name} must be one of {', '.join(known)}, got {value!r}")
+        check_positive(self.learning_rate_init, "learning_rate_init")
+        with_warmup(constant, self.warmup_steps)
         self._optimizer()
 
     def _start(self, x: Array, classes: np.ndarray) -> None:
@@ -188,6 +198,7 @@ class Classifier(ABC):
         rng = np.random.default_rng([self.seed_, 0])
         self.state_ = self._initial_state(rng, x.shape[1], len(classes))
         self.history_: list[EpochRecord] = []
+        self.n_iter_ = 0
 
     def _run(
         self, x: Array, labels: np.ndarray, plan: Plan, progress: Progress | None

@@ -119,14 +119,15 @@ class FFClassifier(LocalClassifier):
             f"{self.goodness_function!r}",
         )
         goodness = GOODNESS[self.goodness_function]
-        objectives = [
-            ff(threshold=self._threshold(units), goodness=goodness)
-            for units in self._hidden_layer_sizes()
-        ]
+        objectives = [ff(threshold=theta, goodness=goodness) for theta in self.thresholds()]
         encoding = bind_label_encoding(
             self.label_encoding, classes=classes, strength=self.label_strength
         )
         return contrastive(objectives, goodness=goodness, encoding=encoding, classes=classes)
+
+    def thresholds(self) -> list[float]:
+        """Threshold of each layer."""
+        return [self._threshold(units) for units in self._hidden_layer_sizes()]
 
     def _threshold(self, units: int) -> float:
         if self.threshold is not None:

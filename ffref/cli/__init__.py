@@ -1,0 +1,1 @@
+"""The command line, `ffref ...`: the front door for everyone else."""

@@ -1,0 +1,96 @@
+"""The flags of `ffref train`: one table, from which parser, help and checks are made.
+
+Only plain Python here, so that `ffref --help` answers at once.
+"""
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+ALGORITHMS = ("hff", "ff", "backprop")
+_ALL = ALGORITHMS
+_LOCAL = ("hff", "ff")
+_NORMS = ("none", "l2", "rms", "layer")
+
+
+class Flag(NamedTuple):
+    """A flag that sets one constructor argument of a classifier."""
+
+    names: tuple[str, ...]
+    parameter: str
+    algorithms: tuple[str, ...]
+    help: str
+    type: Callable[[str], Any] | None = str
+    """None: a pair of switches, --x and --no-x"""
+    choices: tuple[str, ...] | None = None
+
+
+def sizes(text: str) -> tuple[int, ...]:
+    """Parse "500,500" into (500, 500).
+
+    Examples
+    --------
+    >>> sizes("1000,500")
+    (1000, 500)
+    """
+    try:
+        parsed = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        parsed = ()
+    if not parsed or min(parsed) < 1:
+        raise ArgumentTypeError(f"takes units of each layer, as 500,500, got {text!r}")
+    return parsed
+
+
+FLAGS = (
+    Flag(("--seed",), "random_state", _ALL, "of weights, order and negatives", int),
+    Flag(("--epochs", "--max-iter"), "max_iter", _ALL, "passes over the data", int),
+    Flag(("--batch-size",), "batch_size", _ALL, "samples in a step", int),
+    Flag(("--hidden-layer-sizes", "--hidden"), "hidden_layer_sizes", _ALL, "as 500,500", sizes),
+    Flag(("--learning-rate",), "learning_rate_init", _ALL, "before the schedule", float),
+    Flag(
+        ("--optimizer",), "optimizer", _ALL, "how gradients become steps",
+        choices=("adam", "adamw", "heavy-ball", "moving-average"),
+    ),
+    Flag(("--momentum",), "momentum", _ALL, "of heavy-ball and moving-average", float),
+    Flag(("--weight-decay",), "weight_decay", _ALL, "on weights alone; not for adam", float),
+    Flag(
+        ("--schedule",), "schedule", _ALL, "of the learning rate",
+        choices=("cosine", "constant", "linear", "linear-second-half"),
+    ),
+    Flag(("--warmup-steps",), "warmup_steps", _ALL, "steps of rising learning rate", int),
+    Flag(("--standardize",), "standardize", _ALL, "features to mean 0 and deviation 1", None),
+    Flag(("--input-norm",), "input_norm", _ALL, "norm of each sample", choices=_NORMS),
+    Flag(("--between-norm",), "between_norm", _ALL, "norm of each activity", choices=_NORMS),
+    Flag(
+        ("--layer-schedule",), "layer_schedule", _LOCAL, "all layers at once, or one by one",
+        choices=("simultaneous", "greedy"),
+    ),
+    Flag(
+        ("--readout",), "readout", _LOCAL, "layers that count in prediction",
+        choices=("sum", "last", "sum-without-first"),
+    ),
+    Flag(
+        ("--label-smoothing",), "label_smoothing", ("hff", "backprop"), "share of a label spread evenly",
+        float,
+    ),
+    Flag(("--prototypes-per-class",), "prototypes_per_class", ("hff",), "in each layer", int),
+    Flag(("--temperature",), "temperature", ("hff",), "divides class scores", float),
+    Flag(("--sharpness",), "sharpness", ("hff",), "default 1 / temperature", float),
+    Flag(("--margin",), "margin", ("hff",), "additive, in units of a cosine", float),
+    Flag(
+        ("--prototype-update",), "prototype_update", ("hff",), "how prototypes learn",
+        choices=("gradient", "ema"),
+    ),
+    Flag(("--ema-decay",), "ema_decay", ("hff",), "share kept by --prototype-update ema", float),
+    Flag(
+        ("--goodness",), "goodness_function", ("ff",), "of squared activity",
+        choices=("sum", "mean", "negative-sum", "negative-mean"),
+    ),
+    Flag(("--threshold",), "threshold", ("ff",), "default: units (sum) or 2 (mean)", float),
+    Flag(
+        ("--label-encoding",), "label_encoding", ("ff",), "where the label goes",
+        choices=("append", "overlay"),
+    ),
+    Flag(("--label-strength",), "label_strength", ("ff",), "value in the label's slot", float),
+)  # fmt: skip

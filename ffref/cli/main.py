@@ -1,0 +1,178 @@
+"""`ffref ...`: the parser, and how errors end.
+
+Heavy imports happen in the command that needs them, so that `ffref --help` answers at once.
+Exit codes: 0 done; 1 training diverged; 2 bad input, with one line that says what is wrong;
+130 interrupted.
+"""
+
+import sys
+import warnings
+from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction, Namespace, _SubParsersAction
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import NoReturn, TextIO
+
+from ffref import __version__
+from ffref.cli.flags import ALGORITHMS, FLAGS
+
+_TRAIN_EXAMPLES = """examples:
+  ffref train                                   HFF on the bundled digits, in seconds
+  ffref train ff --epochs 30                    Hinton's Forward-Forward on the same
+  ffref train hff --data mnist --data-dir DIR   DIR/mnist/train-images-idx3-ubyte.gz ...
+  ffref train --data mine.npz --out runs/mine   arrays X and y of your own
+  ffref train --resume runs/mine                go on after an interruption
+"""
+
+
+class _Parser(ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message} (see {self.prog} --help)")
+
+
+def build_parser() -> ArgumentParser:
+    """Make the parser of all commands."""
+    parser = _Parser(
+        prog="ffref",
+        description="Forward-Forward learning without back-propagation, on a CPU.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"ffref {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_train(commands)
+    _add_evaluate(commands)
+    _add_predict(commands)
+    return parser
+
+
+def _add_train(commands: "_SubParsersAction[_Parser]") -> None:
+    train = _add_command(commands, "train", "train a network and write a run folder")
+    train.epilog = _TRAIN_EXAMPLES
+    train.add_argument("algorithm", nargs="?", choices=ALGORITHMS, help="default hff")
+    _add_data(train, "digits, mnist, fashion-mnist, cifar10, cifar100, disk-and-ring or FILE.npz")
+    train.add_argument(
+        "--test-fraction", type=float, default=SUPPRESS, help="share of FILE.npz held out (0.2)"
+    )
+    train.add_argument("--out", default=SUPPRESS, help="run folder (default runs/NAME-TIME)")
+    train.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
+    _add_common(train)
+    for flag in FLAGS:
+        text = flag.help
+        if flag.algorithms != ALGORITHMS:
+            text += f" [{', '.join(flag.algorithms)}]"
+        if flag.type is None:
+            train.add_argument(
+                *flag.names,
+                dest=flag.parameter,
+                action=BooleanOptionalAction,
+                default=SUPPRESS,
+                help=text,
+            )
+        else:
+            train.add_argument(
+                *flag.names,
+                dest=flag.parameter,
+                type=flag.type,
+                choices=flag.choices,
+                default=SUPPRESS,
+                help=text,
+                metavar=None if flag.choices else flag.names[0].lstrip("-").upper(),
+            )
+
+
+def _add_evaluate(commands: "_SubParsersAction[_Parser]") -> None:
+    evaluate = _add_command(commands, "evaluate", "accuracy of a trained run, layer by layer")
+    evaluate.add_argument("run", help="run folder, or a saved .npz")
+    _add_data(evaluate, "data set name or FILE.npz (default: what the run was trained on)")
+    evaluate.add_argument(
+        "--split", choices=("train", "test"), default="test", help="part of a named data set"
+    )
+    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
+    _add_common(evaluate)
+
+
+def _add_predict(commands: "_SubParsersAction[_Parser]") -> None:
+    predict = _add_command(commands, "predict", "classes of new samples")
+    predict.add_argument("run", help="run folder, or a saved .npz")
+    predict.add_argument(
+        "--data", required=True, metavar="FILE.npz", help="array X, as in training; y is not read"
+    )
+    predict.add_argument("--out", help="write to this CSV file instead of the screen")
+    predict.add_argument("--proba", action="store_true", help="add each class's probability")
+    _add_common(predict)
+
+
+def _add_command(
+    commands: "_SubParsersAction[_Parser]", name: str, summary: str
+) -> ArgumentParser:
+    from argparse import RawDescriptionHelpFormatter  # noqa: PLC0415
+
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        allow_abbrev=False,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+
+
+def _add_data(parser: ArgumentParser, help_text: str) -> None:
+    parser.add_argument("--data", default=SUPPRESS, help=help_text)
+    parser.add_argument(
+        "--data-dir",
+        default=SUPPRESS,
+        help="folder of named data sets (default $FFREF_DATA, else the user's cache)",
+    )
+
+
+def _add_common(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--threads", type=int, default=SUPPRESS, help="default: all cores; results are the same"
+    )
+    if not parser.prog.endswith("predict"):
+        parser.add_argument("--quiet", action="store_true", help="print the result alone")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    try:
+        options = build_parser().parse_args(arguments)
+        return _run(options)
+    except (ValueError, OSError) as error:
+        return _fail(str(error), 2)
+    except ArithmeticError as error:
+        return _fail(str(error), 1)
+    except KeyboardInterrupt:
+        return _fail("interrupted; what is in the run folder can be resumed", 130)
+
+
+def _run(options: Namespace) -> int:
+    module = import_module(f"ffref.cli.{options.command}")
+    command: Callable[[Namespace], int] = module.run
+    if hasattr(options, "threads"):
+        import_module("ffref.kernels").set_threads(options.threads)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        return command(options)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    print(f"ffref: warning: {message}", file=sys.stderr)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"ffref: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def entry_point() -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(main())

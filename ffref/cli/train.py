@@ -1,0 +1,121 @@
+"""`ffref train`: train, test, write figures."""
+
+import sys
+from argparse import Namespace
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from ffref._checks import require
+from ffref.cli.flags import FLAGS
+from ffref.estimators import format_record
+from ffref.experiments import Run, new_run, old_run, test, train
+from ffref.report import write_figures
+
+_NOT_WITH_RESUME = ("data", "data_dir", "test_fraction", "out")
+
+
+def run(options: Namespace) -> int:
+    """Train as the options say; print a line an epoch, then the result."""
+    started = perf_counter()
+    prepared = _resume(options) if options.resume else _start(options)
+    say = _say_nothing if options.quiet else print
+    say(_opening(prepared))
+    with _Progress(quiet=options.quiet) as progress:
+        for record in train(prepared, progress):
+            progress.line(format_record(record))
+    result = test(prepared)
+    data = prepared.data
+    write_figures(prepared.classifier, data.X_test, data.y_test, prepared.folder / "figures")
+    layers = " ".join(f"{accuracy:.2%}" for accuracy in result["layer_accuracy"])
+    print(
+        f"test accuracy {result['accuracy']:.2%} on {result['samples']} samples "
+        f"(each layer alone: {layers}); {perf_counter() - started:.1f} s in all"
+    )
+    say(f"run folder: {prepared.folder}")
+    return 0
+
+
+def _start(options: Namespace) -> Run:
+    algorithm = options.algorithm or "hff"
+    given = {}
+    for flag in FLAGS:
+        if hasattr(options, flag.parameter):
+            require(
+                algorithm in flag.algorithms,
+                f"{flag.names[0]} does nothing for {algorithm}: it belongs to "
+                f"{' and '.join(flag.algorithms)}",
+            )
+            given[flag.parameter] = getattr(options, flag.parameter)
+    return new_run(
+        algorithm,
+        data=getattr(options, "data", "digits"),
+        data_dir=getattr(options, "data_dir", None),
+        test_fraction=getattr(options, "test_fraction", 0.2),
+        out=getattr(options, "out", None),
+        given=given,
+    )
+
+
+def _resume(options: Namespace) -> Run:
+    settings = {name: f"--{name.replace('_', '-')}" for name in _NOT_WITH_RESUME}
+    settings |= {flag.parameter: flag.names[0] for flag in FLAGS}
+    given = [word for name, word in settings.items() if hasattr(options, name)]
+    given += [options.algorithm] if options.algorithm else []
+    require(
+        not given,
+        f"--resume takes its settings from the run folder; leave out {', '.join(given)}",
+    )
+    return old_run(Path(options.resume))
+
+
+def _opening(prepared: Run) -> str:
+    data, config = prepared.data, prepared.config
+    done = prepared.classifier.n_iter_
+    return (
+        f"{config['algorithm']} on {config['data']}: {len(data.X)} training and "
+        f"{len(data.X_test)} test samples, {data.X.shape[1]} features"
+        + (f"; {done} epochs are done" if done else "")
+    )
+
+
+def _say_nothing(text: str) -> None:
+    """Print nothing: --quiet."""
+
+
+class _Progress:
+    """A bar of batches (tqdm where it is installed and a terminal listens) and lines of text."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.bar: Any = None
+        self.tqdm: Any = None
+        if not quiet and sys.stderr.isatty():
+            try:
+                self.tqdm = import_module("tqdm").tqdm
+            except ImportError:
+                self.tqdm = None
+
+    def __enter__(self) -> "_Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def __call__(self, epoch: int, done: int, batches: int) -> None:
+        if self.tqdm is None:
+            return
+        if self.bar is None:
+            self.bar = self.tqdm(total=batches, desc=f"epoch {epoch}", leave=False)
+        self.bar.update(done - self.bar.n)
+
+    def line(self, text: str) -> None:
+        self._close()
+        if not self.quiet:
+            print(text, flush=True)
+
+    def _close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None

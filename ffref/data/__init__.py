@@ -1,0 +1,29 @@
+"""Data sets: the bundled digits, readers for the standard files, and your own arrays.
+
+`load` knows data sets by name, `read_*` read one file each, `disk_and_ring` makes a toy world.
+Nothing is fetched from the net and nothing is ever unpickled. docs/data.md has the formats.
+"""
+
+from ffref.data.catalogue import DatasetInfo, describe, names
+from ffref.data.cifar import read_cifar10_batch, read_cifar100
+from ffref.data.errors import DataError
+from ffref.data.idx import read_idx
+from ffref.data.loading import find_data_dir, load
+from ffref.data.npz import read_npz
+from ffref.data.split import Split
+from ffref.data.toy import disk_and_ring
+
+__all__ = [
+    "DataError",
+    "DatasetInfo",
+    "Split",
+    "describe",
+    "disk_and_ring",
+    "find_data_dir",
+    "load",
+    "names",
+    "read_cifar10_batch",
+    "read_cifar100",
+    "read_idx",
+    "read_npz",
+]

@@ -1,0 +1,68 @@
+"""Data by what a user types: a known name, or the path of an .npz file."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ffref._checks import require
+from ffref.data import disk_and_ring, load, names, read_npz
+from ffref.types import Array
+
+TOY = "disk-and-ring"
+_TOY_SAMPLES = 1000
+
+
+class TrainTest(NamedTuple):
+    """Training and held-out samples."""
+
+    X: Array
+    y: np.ndarray
+    X_test: Array
+    y_test: np.ndarray
+
+
+def load_train_test(data: str, data_dir: str | None, *, test_fraction: float) -> TrainTest:
+    """Load both parts of a data set.
+
+    Parameters
+    ----------
+    data : str
+        A name of `ffref.data.names()`, "disk-and-ring", or the path of an .npz with X and y.
+    data_dir : str, optional
+        Where the files of a named data set are.
+    test_fraction : float in (0, 1)
+        Share of an .npz that is held out, chosen at random within each class, always the same
+        for the same file. Named data sets have a split of their own.
+    """
+    if data == TOY:
+        train, test = disk_and_ring(_TOY_SAMPLES, seed=0), disk_and_ring(_TOY_SAMPLES, seed=1)
+        return TrainTest(*train, *test)
+    if data in names():
+        return TrainTest(*load(data, data_dir, "train"), *load(data, data_dir, "test"))
+    require(
+        data.endswith(".npz"),
+        f"there is no data set named {data!r}: choose one of {', '.join(names())}, {TOY}, or the "
+        f"path of an .npz file with arrays X and y",
+    )
+    X, y = read_npz(Path(data))
+    held_out = _stratified(y, test_fraction)
+    return TrainTest(X[~held_out], y[~held_out], X[held_out], y[held_out])
+
+
+def _stratified(y: np.ndarray, test_fraction: float) -> np.ndarray:
+    """Mask of held-out samples: the same share of each class, rounded."""
+    require(
+        0 < test_fraction < 1, f"test_fraction must lie between 0 and 1, got {test_fraction!r}"
+    )
+    rng = np.random.default_rng(0)
+    held_out = np.zeros(len(y), bool)
+    for label in np.unique(y):
+        own = rng.permutation(np.flatnonzero(y == label))
+        held_out[own[: round(test_fraction * len(own))]] = True
+    require(
+        bool(held_out.any()) and not held_out.all(),
+        f"a test fraction of {test_fraction} of {len(y)} samples leaves no sample to test or to "
+        f"train on; add samples or change --test-fraction",
+    )
+    return held_out

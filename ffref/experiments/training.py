@@ -1,0 +1,124 @@
+"""One run: data, classifier, epochs, checkpoints, test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ffref._checks import require
+from ffref.estimators import ESTIMATORS, Classifier, load
+from ffref.experiments.datasets import TrainTest, load_train_test
+from ffref.experiments.presets import PRESETS
+from ffref.experiments.run_folder import (
+    CHECKPOINT,
+    CONFIG,
+    ENVIRONMENT,
+    METRICS,
+    environment,
+    new_run_folder,
+    read_config,
+    write_json,
+    write_json_lines,
+)
+from ffref.training import EpochRecord
+from ffref.training.prediction import READOUTS, read_out
+
+
+class Run(NamedTuple):
+    """A run that is ready to train, or trained."""
+
+    folder: Path
+    config: dict[str, Any]
+    classifier: Classifier
+    data: TrainTest
+
+
+def new_run(
+    algorithm: str,
+    *,
+    data: str,
+    data_dir: str | None,
+    test_fraction: float,
+    out: str | None,
+    given: dict[str, Any],
+) -> Run:
+    """Check settings and data, then make the run folder with config.json and env.json.
+
+    `given` are constructor arguments; they override the preset of (algorithm, data).
+    """
+    kind = ESTIMATORS[algorithm]
+    preset = PRESETS.get((algorithm, data), {})
+    classifier = kind(**{"random_state": 0, **preset, **given})
+    loaded = load_train_test(data, data_dir, test_fraction=test_fraction)
+    classifier.start(loaded.X, loaded.y)
+    config = {
+        "algorithm": algorithm,
+        "data": data,
+        "data_dir": data_dir,
+        "test_fraction": test_fraction,
+        "parameters": classifier.get_params(),
+    }
+    stem = Path(data).stem
+    folder = new_run_folder(out, f"{algorithm}-{stem}-seed{classifier.random_state}")
+    write_json(folder / CONFIG, config)
+    write_json(folder / ENVIRONMENT, environment())
+    return Run(folder, config, classifier, loaded)
+
+
+def old_run(folder: Path) -> Run:
+    """Read a run folder to go on with it, from its last checkpoint if it has one."""
+    config = read_config(folder)
+    require(
+        config["algorithm"] in ESTIMATORS,
+        f"{folder / CONFIG}: there is no algorithm {config['algorithm']!r}",
+    )
+    loaded = load_train_test(
+        config["data"], config["data_dir"], test_fraction=config["test_fraction"]
+    )
+    if (folder / CHECKPOINT).exists():
+        return Run(folder, config, load(folder), loaded)
+    try:
+        classifier = ESTIMATORS[config["algorithm"]](**config["parameters"])
+    except TypeError as error:
+        raise ValueError(f"{folder / CONFIG}: {error}") from error
+    classifier.start(loaded.X, loaded.y)
+    return Run(folder, config, classifier, loaded)
+
+
+def train(run: Run, progress: Any = None) -> Iterator[EpochRecord]:  # noqa: ANN401
+    """Train the run to its end; checkpoint and metrics are on disk at each yield."""
+    classifier, (X, y, _, _) = run.classifier, run.data
+    for record in classifier.fit_epochs(X, y, resume=True, progress=progress):
+        classifier.save(run.folder / CHECKPOINT)
+        _write_metrics(run)
+        yield record
+
+
+def evaluate(classifier: Classifier, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    """Accuracy by each readout and by each layer alone, and of the classifier's own readout."""
+    scores = classifier.layer_goodness(X)
+    own = getattr(classifier, "readout", "last")
+
+    def accuracy(goodness: np.ndarray) -> float:
+        return float((classifier.classes_[goodness.argmax(axis=1)] == y).mean())
+
+    return {
+        "samples": len(y),
+        "readout": own,
+        "accuracy": accuracy(read_out(scores, own)),
+        "layer_accuracy": [accuracy(layer) for layer in scores],
+        "readout_accuracy": {name: accuracy(read_out(scores, name)) for name in READOUTS},
+    }
+
+
+def test(run: Run) -> dict[str, Any]:
+    """Evaluate on the held-out samples and add the result to metrics.jsonl."""
+    result = evaluate(run.classifier, run.data.X_test, run.data.y_test)
+    _write_metrics(run, {"test": result})
+    return result
+
+
+def _write_metrics(run: Run, *more: dict[str, Any]) -> None:
+    records = [record._asdict() for record in run.classifier.history_]
+    write_json_lines(run.folder / METRICS, [*records, *more])
