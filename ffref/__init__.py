@@ -25,7 +25,6 @@ _ROOMS = (
     "layers",
     "negatives",
     "objectives",
-    "oracle",
     "report",
     "training",
 )

@@ -71,8 +71,8 @@ FLAGS = (
         choices=("sum", "last", "sum-without-first"),
     ),
     Flag(
-        ("--label-smoothing",), "label_smoothing", ("hff", "backprop"), "share of a label spread evenly",
-        float,
+        ("--label-smoothing",), "label_smoothing", ("hff", "backprop"),
+        "share of a label spread evenly", float,
     ),
     Flag(("--prototypes-per-class",), "prototypes_per_class", ("hff",), "in each layer", int),
     Flag(("--temperature",), "temperature", ("hff",), "divides class scores", float),
