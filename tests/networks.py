@@ -1,0 +1,34 @@
+"""Small explicit networks and batches for tests of the training rooms."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from ffref.formulas import NORMS
+from ffref.layers import Dense
+from ffref.training import LocalLayer, Network
+
+
+def draw_dense(rng, in_units, out_units, dtype=np.float64):
+    weight = rng.standard_normal((in_units, out_units)).astype(dtype)
+    return Dense(weight, rng.standard_normal(out_units).astype(dtype))
+
+
+def draw_network(rng, sizes, *, params=lambda units: (), norm="rms", input_norm="none"):
+    layers = tuple(LocalLayer(draw_dense(rng, a, b), params(b)) for a, b in pairwise(sizes))
+    return Network(layers, NORMS[input_norm], NORMS[norm])
+
+
+def with_weight(network, depth, **arrays):
+    """The same network with other arrays in one layer's dense part."""
+    layers = list(network.layers)
+    layers[depth] = layers[depth]._replace(dense=layers[depth].dense._replace(**arrays))
+    return network._replace(layers=tuple(layers))
+
+
+def copied(network):
+    layers = tuple(
+        LocalLayer(Dense(*(a.copy() for a in layer.dense)), tuple(a.copy() for a in layer.params))
+        for layer in network.layers
+    )
+    return network._replace(layers=layers)
