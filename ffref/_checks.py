@@ -29,8 +29,8 @@ def check_floating(array: Array, name: str) -> None:
     )
 
 
-def check_polarity(activity: Array, polarity: Array) -> None:
-    """`polarity` is (batch,) of +1 and -1 for an activity (batch, units)."""
+def check_polarity(activity: Array, polarity: Array) -> Array:
+    """Return `polarity` in the dtype of `activity`, if it is (batch,) of +1 and -1."""
     check_matrix(activity, "activity")
     polarity = np.asarray(polarity)
     require(
@@ -39,10 +39,11 @@ def check_polarity(activity: Array, polarity: Array) -> None:
         f"got {_describe(polarity)}",
     )
     require(
-        bool(np.all(np.abs(polarity) == 1)),
+        polarity.dtype.kind in "if" and bool(np.all(np.abs(polarity) == 1)),
         "polarity must be +1 (positive sample) or -1 (negative sample) in every row; "
         "for labels 1 and 0 pass 2 * labels - 1",
     )
+    return polarity.astype(activity.dtype, copy=False)
 
 
 def check_labels(labels: Labels, batch: int, classes: int) -> None:
@@ -73,12 +74,23 @@ def check_count(value: object, name: str) -> None:
     )
 
 
-def check_positive(value: float, name: str) -> None:
-    """`value` is a finite number above zero."""
-    require(
-        bool(np.isfinite(value)) and value > 0,
-        f"{name} must be a finite number above 0, got {value!r}",
-    )
+def check_number(value: float, name: str) -> float:
+    """Return `value` as a plain float, if it is one finite number.
+
+    A plain float takes the dtype of the array that it meets; NumPy's own float64 would turn a
+    float32 result into float64.
+    """
+    if np.ndim(value) != 0 or not np.issubdtype(np.asarray(value).dtype, np.number):
+        raise ValueError(f"{name} must be one number, got {value!r}")
+    require(bool(np.isfinite(value)), f"{name} must be a finite number, got {value!r}")
+    return float(value)
+
+
+def check_positive(value: float, name: str) -> float:
+    """Return `value` as a plain float, if it is one finite number above zero."""
+    number = check_number(value, name)
+    require(number > 0, f"{name} must be above 0, got {value!r}")
+    return number
 
 
 def _describe(value: object) -> str:

@@ -5,10 +5,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from ffref._checks import require
-from ffref.data import load as load_data
-from ffref.data import names, read_npz
+from ffref.data import read_npz
 from ffref.estimators import load
-from ffref.experiments import evaluate, load_train_test
+from ffref.experiments import TrainTest, evaluate, is_file, load_train_test
 from ffref.experiments.run_folder import read_config
 from ffref.types import Array, Labels
 
@@ -31,22 +30,25 @@ def run(options: Namespace) -> int:
 
 
 def _samples(options: Namespace) -> tuple[Array, Labels]:
-    data_dir = getattr(options, "data_dir", None)
-    if hasattr(options, "data"):
-        if options.data in names():
-            return load_data(options.data, data_dir, options.split)
+    if hasattr(options, "data") and is_file(options.data):
         require(
-            options.data.endswith(".npz"),
-            f"there is no data set named {options.data!r}: choose one of {', '.join(names())} or "
-            f"an .npz file",
+            not hasattr(options, "split"),
+            f"--split does nothing for {options.data}, which is taken whole",
         )
         return read_npz(options.data)
+    data = _both_parts(options)
+    if getattr(options, "split", "test") == "train":
+        return data.X, data.y
+    return data.X_test, data.y_test
+
+
+def _both_parts(options: Namespace) -> TrainTest:
+    data_dir = getattr(options, "data_dir", None)
+    if hasattr(options, "data"):
+        return load_train_test(options.data, data_dir)
     run_folder = Path(options.run)
     require(run_folder.is_dir(), "a saved .npz does not know its data: name them by --data")
     config = read_config(run_folder)
-    data = load_train_test(
+    return load_train_test(
         config["data"], data_dir or config["data_dir"], test_fraction=config["test_fraction"]
     )
-    if options.split == "train":
-        return data.X, data.y
-    return data.X_test, data.y_test

@@ -49,7 +49,10 @@ def build_parser() -> ArgumentParser:
 def _add_train(commands: "_SubParsersAction[_Parser]") -> None:
     train = _add_command(commands, "train", "train a network and write a run folder")
     train.epilog = _TRAIN_EXAMPLES
-    train.add_argument("algorithm", nargs="?", choices=ALGORITHMS, help="default hff")
+    # without choices=, which would blame this argument for the value of a mistyped flag
+    train.add_argument(
+        "algorithm", nargs="?", metavar=f"{{{','.join(ALGORITHMS)}}}", help="default hff"
+    )
     _add_data(train, "digits, mnist, fashion-mnist, cifar10, cifar100, disk-and-ring or FILE.npz")
     train.add_argument(
         "--test-fraction", type=float, default=SUPPRESS, help="share of FILE.npz held out (0.2)"
@@ -86,7 +89,10 @@ def _add_evaluate(commands: "_SubParsersAction[_Parser]") -> None:
     evaluate.add_argument("run", help="run folder, or a saved .npz")
     _add_data(evaluate, "data set name or FILE.npz (default: what the run was trained on)")
     evaluate.add_argument(
-        "--split", choices=("train", "test"), default="test", help="part of a named data set"
+        "--split",
+        choices=("train", "test"),
+        default=SUPPRESS,
+        help="part of the run's data or of a named data set (test); FILE.npz is taken whole",
     )
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     _add_common(evaluate)
@@ -141,6 +147,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(options)
     except (ValueError, OSError) as error:
         return _fail(str(error), 2)
+    except MemoryError as error:
+        return _fail(f"not enough memory: {error}; try a smaller network, batch or data set", 2)
     except ArithmeticError as error:
         return _fail(str(error), 1)
     except KeyboardInterrupt:

@@ -8,9 +8,17 @@ from time import perf_counter
 from typing import Any
 
 from ffref._checks import require
-from ffref.cli.flags import FLAGS
+from ffref.cli.flags import ALGORITHMS, FLAGS
 from ffref.estimators import format_record
-from ffref.experiments import Run, new_run, old_run, test, train
+from ffref.experiments import (
+    DEFAULT_TEST_FRACTION,
+    Run,
+    is_file,
+    new_run,
+    old_run,
+    test,
+    train,
+)
 from ffref.report import write_figures
 
 _NOT_WITH_RESUME = ("data", "data_dir", "test_fraction", "out")
@@ -19,7 +27,7 @@ _NOT_WITH_RESUME = ("data", "data_dir", "test_fraction", "out")
 def run(options: Namespace) -> int:
     """Train as the options say; print a line an epoch, then the result."""
     started = perf_counter()
-    prepared = _resume(options) if options.resume else _start(options)
+    prepared = _resume(options) if options.resume is not None else _start(options)
     say = _say_nothing if options.quiet else print
     say(_opening(prepared))
     with _Progress(quiet=options.quiet) as progress:
@@ -39,6 +47,10 @@ def run(options: Namespace) -> int:
 
 def _start(options: Namespace) -> Run:
     algorithm = options.algorithm or "hff"
+    require(
+        algorithm in ALGORITHMS,
+        f"there is no algorithm {algorithm!r}: choose one of {', '.join(ALGORITHMS)}",
+    )
     given = {}
     for flag in FLAGS:
         if hasattr(options, flag.parameter):
@@ -48,11 +60,16 @@ def _start(options: Namespace) -> Run:
                 f"{' and '.join(flag.algorithms)}",
             )
             given[flag.parameter] = getattr(options, flag.parameter)
+    data = getattr(options, "data", "digits")
+    require(
+        is_file(data) or not hasattr(options, "test_fraction"),
+        f"--test-fraction does nothing for {data}, which has a split of its own",
+    )
     return new_run(
         algorithm,
-        data=getattr(options, "data", "digits"),
+        data=data,
         data_dir=getattr(options, "data_dir", None),
-        test_fraction=getattr(options, "test_fraction", 0.2),
+        test_fraction=getattr(options, "test_fraction", DEFAULT_TEST_FRACTION),
         out=getattr(options, "out", None),
         given=given,
     )

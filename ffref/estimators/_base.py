@@ -147,12 +147,18 @@ class Classifier(ABC):
         ----------
         X : (samples, features), y : (samples,)
         classes : array, optional
-            All classes that will ever come; needed in the first call if y lacks some.
+            All classes that will ever come; needed in the first call if y lacks some, and the
+            same in later calls.
         """
         first = not hasattr(self, "state_")
         x, target = self._check_fit_arguments(X, y, reset=first)
         if first:
             self._start(x, np.unique(target if classes is None else np.asarray(classes)))
+        require(
+            classes is None or np.array_equal(np.unique(classes), self.classes_),
+            f"classes must be those of the first call of partial_fit, {self.classes_.tolist()}, "
+            f"got {np.unique(classes).tolist()}",
+        )
         labels = encode_labels(target, self.classes_, type(self).__name__)
         plan = Plan(
             len(self.history_) + 1, self.batch_size, self.learning_rate_init, constant, self.seed_
@@ -230,7 +236,8 @@ class Classifier(ABC):
 
     def predict(self, X: Any) -> np.ndarray:
         """Class of the highest goodness, (samples,)."""
-        return self.classes_[self.goodness(X).argmax(axis=1)]
+        winners = self.goodness(X).argmax(axis=1)  # first, so that unfitted is told as such
+        return self.classes_[winners]
 
     def predict_proba(self, X: Any) -> Array:
         """Probability of each class, (samples, classes)."""

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from ffref._checks import require
 from ffref.estimators._local import LocalClassifier
 from ffref.formulas import GOODNESS
@@ -104,8 +106,13 @@ class FFClassifier(LocalClassifier):
             f"label_encoding must be append or overlay, got {self.label_encoding!r}",
         )
         require(
-            self.label_strength != 0,
-            "label_strength must not be 0: positives and negatives would be equal",
+            bool(np.isfinite(self.label_strength)) and self.label_strength != 0,
+            f"label_strength must be a finite number other than 0 (where positives and negatives "
+            f"would be equal), got {self.label_strength!r}",
+        )
+        require(
+            self.threshold is None or bool(np.isfinite(self.threshold)),
+            f"threshold must be a finite number or None, got {self.threshold!r}",
         )
 
     def _check_training_data(self, x: Array, classes: int) -> None:

@@ -11,6 +11,7 @@ from ffref.types import Array
 
 TOY = "disk-and-ring"
 _TOY_SAMPLES = 1000
+DEFAULT_TEST_FRACTION = 0.2
 
 
 class TrainTest(NamedTuple):
@@ -22,7 +23,14 @@ class TrainTest(NamedTuple):
     y_test: np.ndarray
 
 
-def load_train_test(data: str, data_dir: str | None, *, test_fraction: float) -> TrainTest:
+def is_file(data: str) -> bool:
+    """Whether `data` is the path of a file of samples, and not the name of a data set."""
+    return data.endswith(".npz")
+
+
+def load_train_test(
+    data: str, data_dir: str | None, *, test_fraction: float = DEFAULT_TEST_FRACTION
+) -> TrainTest:
     """Load both parts of a data set.
 
     Parameters
@@ -41,7 +49,7 @@ def load_train_test(data: str, data_dir: str | None, *, test_fraction: float) ->
     if data in names():
         return TrainTest(*load(data, data_dir, "train"), *load(data, data_dir, "test"))
     require(
-        data.endswith(".npz"),
+        is_file(data),
         f"there is no data set named {data!r}: choose one of {', '.join(names())}, {TOY}, or the "
         f"path of an .npz file with arrays X and y",
     )

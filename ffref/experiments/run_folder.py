@@ -23,6 +23,13 @@ CONFIG, ENVIRONMENT, METRICS, CHECKPOINT = (
     "metrics.jsonl",
     "checkpoint.npz",
 )
+_CONFIG_TYPES = {
+    "algorithm": str,
+    "data": str,
+    "data_dir": str | None,
+    "test_fraction": float,
+    "parameters": dict,
+}
 
 
 def new_run_folder(out: str | None, name: str) -> Path:
@@ -63,10 +70,10 @@ def read_config(run: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
-    wanted = ("algorithm", "data", "data_dir", "test_fraction", "parameters")
     require(
-        isinstance(config, dict) and all(name in config for name in wanted),
-        f"{path} is incomplete: it must have {', '.join(wanted)}",
+        isinstance(config, dict)
+        and all(isinstance(config.get(name, ...), kind) for name, kind in _CONFIG_TYPES.items()),
+        f"{path} is damaged or incomplete: it must have {', '.join(_CONFIG_TYPES)}",
     )
     return dict(config)
 
@@ -109,10 +116,19 @@ def _unused(parent: Path, name: str) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path`, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write `text` to `path`, whole or not at all.
+
+    Raises
+    ------
+    ValueError
+        If `path` cannot be written.
+    """
+    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        try:
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror}") from error

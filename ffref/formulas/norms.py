@@ -9,6 +9,7 @@ divided by their largest entry first. The pull-back of a zero row is defined as 
 
 import numpy as np
 
+from ffref._checks import check_matrix
 from ffref.types import Array, Norm
 
 
@@ -40,8 +41,7 @@ def l2_normalize_vjp(d_out: Array, x: Array) -> Array:
     length = _length(x)
     direction = x / (length + _tiny(x))
     radial = row_dot(direction, d_out)[:, None]
-    d_x = (d_out - direction * radial) / (length + _tiny(x))  # (NORM.2)
-    return _zero_where_zero(length, d_x / scale)
+    return _divided(d_out - direction * radial, length, scale)  # (NORM.2)
 
 
 def rms_normalize(x: Array) -> Array:
@@ -66,8 +66,7 @@ def rms_normalize_vjp(d_out: Array, x: Array) -> Array:
     rms = _rms(x)
     normalized = x / (rms + _tiny(x))
     radial = row_dot(normalized, d_out)[:, None] / x.shape[1]
-    d_x = (d_out - normalized * radial) / (rms + _tiny(x))  # (NORM.4)
-    return _zero_where_zero(rms, d_x / scale)
+    return _divided(d_out - normalized * radial, rms, scale)  # (NORM.4)
 
 
 def layer_normalize(x: Array) -> Array:
@@ -139,6 +138,7 @@ def _within_range(x: Array) -> tuple[Array, Array]:
     scale is 1 save in rows whose sum of squares leaves the safe range; a norm does not change
     when its row is scaled, and a pull-back is divided by that scale.
     """
+    check_matrix(x, "x")
     limits = np.finfo(x.dtype)
     with np.errstate(over="ignore"):
         squares = row_dot(x, x)
@@ -152,5 +152,8 @@ def _within_range(x: Array) -> tuple[Array, Array]:
     return x / scale, scale
 
 
-def _zero_where_zero(norm: Array, d_x: Array) -> Array:
-    return np.where(norm > 0, d_x, 0).astype(d_x.dtype, copy=False)
+def _divided(tangent: Array, norm: Array, scale: Array) -> Array:
+    """Return tangent / (norm scale), and 0 in rows whose norm is 0."""
+    zero = norm == 0
+    tangent[zero[:, 0]] = 0
+    return tangent / (np.where(zero, 1, norm) * scale)

@@ -4,8 +4,6 @@ Derivation: docs/derivations/formulas.md, equations LSE.1 to LSE.6. All act on t
 subtract the row's maximum first, and stay finite for every finite input.
 """
 
-import math
-
 import numpy as np
 from scipy.special import logsumexp
 
@@ -55,19 +53,18 @@ def log_mean_exp(x: Array, *, scale: float) -> Array:
     >>> log_mean_exp(np.array([[0.5, 0.5, 0.5]]), scale=10.0)
     array([0.5])
     """
-    check_positive(scale, "scale")
-    count = x.shape[-1]
-    if count == 1:
-        return x[..., 0].copy()
-    # the maximum is taken out before the scaling, so that a huge scale cannot overflow
+    scale = _smooth_scale(x, scale)
+    # the maximum is taken out before the scaling, so that a huge scale cannot overflow; expm1 and
+    # log1p keep the digits that log(mean(exp)) loses where a small scale makes all terms near 1
     top = x.max(axis=-1, keepdims=True)
-    below_top = log_sum_exp(_scaled(x - top, scale)) - math.log(count)
-    return top[..., 0] + below_top / scale  # (LSE.3)
+    below_top = np.log1p(np.expm1(_scaled(x - top, scale)).mean(axis=-1)) / scale
+    return top[..., 0] + below_top  # (LSE.3)
 
 
 def log_mean_exp_grad(x: Array, *, scale: float) -> Array:
     """Derivative of each row's `log_mean_exp` in that row: softmax_k(scale x_k)."""
-    return softmax(_scaled(x - x.max(axis=-1, keepdims=True), scale))  # (LSE.4)
+    below_top = x - x.max(axis=-1, keepdims=True)
+    return softmax(_scaled(below_top, _smooth_scale(x, scale)))  # (LSE.4)
 
 
 def softmax_cross_entropy(logits: Array, labels: Labels, *, label_smoothing: float = 0.0) -> float:
@@ -135,6 +132,11 @@ def check_label_smoothing(label_smoothing: float) -> None:
         0 <= label_smoothing < 1,
         f"label_smoothing must lie in [0, 1), got {label_smoothing!r}; 0 means none",
     )
+
+
+def _smooth_scale(x: Array, scale: float) -> float:
+    """Return a positive scale that x's dtype can hold."""
+    return max(check_positive(scale, "scale"), float(np.finfo(x.dtype).tiny))
 
 
 def _scaled(x: Array, scale: float) -> Array:

@@ -5,9 +5,7 @@ arXiv:2212.13345v1, section 2.
 Derivation: docs/derivations/ff.md, equations FF.1 to FF.4.
 """
 
-import math
-
-from ffref._checks import check_polarity, require
+from ffref._checks import check_number, check_polarity
 from ffref.formulas import SUM_OF_SQUARES, sigmoid, softplus
 from ffref.types import Array, Goodness, LayerContext, Objective, Params
 
@@ -23,7 +21,7 @@ def probability_positive(goodness: Array, *, threshold: float) -> Array:
     >>> probability_positive(np.array([2.0]), threshold=2.0)
     array([0.5])
     """
-    return sigmoid(goodness - threshold)  # (FF.1)
+    return sigmoid(goodness - check_number(threshold, "threshold"))  # (FF.1)
 
 
 def ff_loss(
@@ -76,8 +74,8 @@ def ff_loss(
     >>> round(ff_loss(y, s, threshold=2.0), 6)  # (softplus 0 + softplus 2) / 2
     1.410038
     """
-    check_polarity(activity, polarity)
-    margin = polarity * (goodness.value(activity) - threshold)
+    polarity = check_polarity(activity, polarity)
+    margin = polarity * (goodness.value(activity) - check_number(threshold, "threshold"))
     return float(softplus(-margin).mean())  # (FF.2)
 
 
@@ -85,8 +83,8 @@ def ff_loss_grad(
     activity: Array, polarity: Array, *, threshold: float, goodness: Goodness = SUM_OF_SQUARES
 ) -> Array:
     """Derivative of `ff_loss` in `activity`, (batch, units) -> (batch, units)."""
-    check_polarity(activity, polarity)
-    margin = polarity * (goodness.value(activity) - threshold)
+    polarity = check_polarity(activity, polarity)
+    margin = polarity * (goodness.value(activity) - check_number(threshold, "threshold"))
     d_goodness = -polarity * sigmoid(-margin) / len(activity)  # (FF.3)
     return d_goodness[:, None] * goodness.grad(activity)  # (FF.4)
 
@@ -99,7 +97,7 @@ def ff(*, threshold: float, goodness: Goodness = SUM_OF_SQUARES) -> Objective:
     >>> ff(threshold=2.0).advance(None, None, ())
     ()
     """
-    require(not math.isnan(threshold), "threshold must be a number, got nan")
+    check_number(threshold, "threshold")
 
     def loss(activity: Array, context: LayerContext, params: Params) -> float:
         return ff_loss(activity, context.polarity, threshold=threshold, goodness=goodness)

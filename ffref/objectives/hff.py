@@ -10,7 +10,7 @@ from typing import NamedTuple, TypedDict
 
 import numpy as np
 
-from ffref._checks import check_labels, check_matrix, check_positive, require
+from ffref._checks import check_labels, check_matrix, check_number, check_positive, require
 from ffref.formulas import (
     l2_normalize,
     l2_normalize_vjp,
@@ -127,7 +127,7 @@ def hff_loss_grads(
         activity, labels, prototypes, temperature=temperature, sharpness=sharpness, margin=margin
     )
     d_logits = softmax_cross_entropy_grad(logits, labels, label_smoothing=label_smoothing)
-    d_score = d_logits / temperature  # (HFF.7)
+    d_score = d_logits / float(temperature)  # (HFF.7)
     d_cosine = d_score[:, :, None] * log_mean_exp_grad(
         cosines.cosine, scale=_sharpness(temperature, sharpness)
     )  # (HFF.8)
@@ -159,7 +159,8 @@ def hff_class_scores(activity: Array, prototypes: Array, *, sharpness: float) ->
     >>> hff_class_scores(np.array([[3.0, 4.0]]), np.eye(2), sharpness=10.0)
     array([[0.6, 0.8]])
     """
-    return log_mean_exp(_cosines(activity, prototypes).cosine, scale=sharpness)  # (HFF.4)
+    beta = check_positive(sharpness, "sharpness")
+    return log_mean_exp(_cosines(activity, prototypes).cosine, scale=beta)  # (HFF.4)
 
 
 def hff_initial_prototypes(
@@ -270,13 +271,13 @@ def _logits(
     sharpness: float | None,
     margin: float,
 ) -> tuple[Array, _Cosines]:
-    require(bool(np.isfinite(margin)), f"margin must be a finite number, got {margin!r}")
+    margin = check_number(margin, "margin")
     beta = _sharpness(temperature, sharpness)
     cosines = _cosines(activity, prototypes)
     check_labels(labels, len(activity), len(prototypes))
     score = log_mean_exp(cosines.cosine, scale=beta)  # (HFF.4)
     score[np.arange(len(labels)), labels] -= margin
-    return score / temperature, cosines  # (HFF.5)
+    return score / float(temperature), cosines  # (HFF.5)
 
 
 def _cosines(activity: Array, prototypes: Array) -> _Cosines:
@@ -317,8 +318,9 @@ def _on_sphere(prototypes: Array) -> Array:
 
 
 def _sharpness(temperature: float, sharpness: float | None) -> float:
-    check_positive(temperature, "temperature")
-    if sharpness is None:
-        return 1 / temperature
-    check_positive(sharpness, "sharpness")
-    return sharpness
+    temperature = check_positive(temperature, "temperature")
+    require(
+        1e-30 < temperature < 1e30,
+        f"temperature must lie between 1e-30 and 1e30, got {temperature!r}",
+    )
+    return 1 / temperature if sharpness is None else check_positive(sharpness, "sharpness")
