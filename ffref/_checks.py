@@ -1,8 +1,15 @@
-"""Checks of arguments, with one form of message: what is wrong, what came, what to try."""
+"""Checks of arguments, with one form of message: what is wrong, what came, what to try.
+
+Those that run in every step build their message only when they fail.
+"""
+
+import math
 
 import numpy as np
 
 from ffref.types import Array, Labels
+
+_FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def require(condition: bool, message: str) -> None:
@@ -23,21 +30,21 @@ def check_matrix(array: object, name: str) -> None:
 
 def check_floating(array: Array, name: str) -> None:
     """`array` holds float32 or float64."""
-    require(
-        array.dtype in (np.float32, np.float64),
-        f"{name} must be float32 or float64, got {array.dtype}; convert it with .astype",
-    )
+    if array.dtype not in _FLOATING:
+        raise ValueError(
+            f"{name} must be float32 or float64, got {array.dtype}; convert it with .astype"
+        )
 
 
 def check_polarity(activity: Array, polarity: Array) -> Array:
     """Return `polarity` in the dtype of `activity`, if it is (batch,) of +1 and -1."""
     check_matrix(activity, "activity")
     polarity = np.asarray(polarity)
-    require(
-        polarity.shape == (len(activity),),
-        f"polarity must have shape ({len(activity)},), one entry for each row of activity, "
-        f"got {_describe(polarity)}",
-    )
+    if polarity.shape != (len(activity),):
+        raise ValueError(
+            f"polarity must have shape ({len(activity)},), one entry for each row of activity, "
+            f"got {_describe(polarity)}"
+        )
     require(
         polarity.dtype.kind in "if" and bool(np.all(np.abs(polarity) == 1)),
         "polarity must be +1 (positive sample) or -1 (negative sample) in every row; "
@@ -49,20 +56,19 @@ def check_polarity(activity: Array, polarity: Array) -> Array:
 def check_labels(labels: Labels, batch: int, classes: int) -> None:
     """`labels` is (batch,), whole numbers in 0 .. classes - 1."""
     labels = np.asarray(labels)
-    require(
-        labels.shape == (batch,),
-        f"labels must have shape ({batch},), one for each row, got {_describe(labels)}",
-    )
-    require(
-        np.issubdtype(labels.dtype, np.integer),
-        f"labels must be whole numbers, got {labels.dtype}; convert them with .astype(np.int64)",
-    )
-    if batch:
-        low, high = int(labels.min()), int(labels.max())
-        require(
-            low >= 0 and high < classes,
-            f"labels must lie in 0 .. {classes - 1}, got {low} .. {high}; "
-            f"map them with np.unique(labels, return_inverse=True)",
+    if labels.shape != (batch,):
+        raise ValueError(
+            f"labels must have shape ({batch},), one for each row, got {_describe(labels)}"
+        )
+    if labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels must be whole numbers, got {labels.dtype}; convert them with "
+            f".astype(np.int64)"
+        )
+    if batch and (labels.min() < 0 or labels.max() >= classes):
+        raise ValueError(
+            f"labels must lie in 0 .. {classes - 1}, got {labels.min()} .. {labels.max()}; "
+            f"map them with np.unique(labels, return_inverse=True)"
         )
 
 
@@ -80,10 +86,12 @@ def check_number(value: float, name: str) -> float:
     A plain float takes the dtype of the array that it meets; NumPy's own float64 would turn a
     float32 result into float64.
     """
-    if np.ndim(value) != 0 or not np.issubdtype(np.asarray(value).dtype, np.number):
+    if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "iuf":
         raise ValueError(f"{name} must be one number, got {value!r}")
-    require(bool(np.isfinite(value)), f"{name} must be a finite number, got {value!r}")
-    return float(value)
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
+    return number
 
 
 def check_positive(value: float, name: str) -> float:

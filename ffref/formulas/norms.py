@@ -31,14 +31,14 @@ def l2_normalize(x: Array) -> Array:
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
-    x, _ = _within_range(x)
-    return x / (_length(x) + _tiny(x))  # (NORM.1)
+    x, _, squares = _within_range(x)
+    return x / (np.sqrt(squares) + _tiny(x))  # (NORM.1)
 
 
 def l2_normalize_vjp(d_out: Array, x: Array) -> Array:
     """Pull-back of `l2_normalize`: d_x = (d_out - z (z . d_out)) / ||x||, z = x / ||x||."""
-    x, scale = _within_range(x)
-    length = _length(x)
+    x, scale, squares = _within_range(x)
+    length = np.sqrt(squares)
     direction = x / (length + _tiny(x))
     radial = row_dot(direction, d_out)[:, None]
     return _divided(d_out - direction * radial, length, scale)  # (NORM.2)
@@ -56,14 +56,15 @@ def rms_normalize(x: Array) -> Array:
     >>> rms_normalize(np.array([[1.0, 7.0]]))  # rms 5
     array([[0.2, 1.4]])
     """
-    x, _ = _within_range(x)
-    return x / (_rms(x) + _tiny(x))  # (NORM.3)
+    x, _, squares = _within_range(x)
+    rms = np.sqrt(squares / x.dtype.type(x.shape[1]))
+    return x / (rms + _tiny(x))  # (NORM.3)
 
 
 def rms_normalize_vjp(d_out: Array, x: Array) -> Array:
     """Pull-back of `rms_normalize`: d_x = (d_out - z mean_j(z_j d_out_j)) / rms, z = x / rms."""
-    x, scale = _within_range(x)
-    rms = _rms(x)
+    x, scale, squares = _within_range(x)
+    rms = np.sqrt(squares / x.dtype.type(x.shape[1]))
     normalized = x / (rms + _tiny(x))
     radial = row_dot(normalized, d_out)[:, None] / x.shape[1]
     return _divided(d_out - normalized * radial, rms, scale)  # (NORM.4)
@@ -78,13 +79,13 @@ def layer_normalize(x: Array) -> Array:
     >>> layer_normalize(np.array([[1.0, 3.0]]))
     array([[-1.,  1.]])
     """
-    x, _ = _within_range(x)
+    x, _, _ = _within_range(x)
     return rms_normalize(_centred(x))  # (NORM.5)
 
 
 def layer_normalize_vjp(d_out: Array, x: Array) -> Array:
     """Pull-back of `layer_normalize`: through the division, then less its mean over the row."""
-    x, scale = _within_range(x)
+    x, scale, _ = _within_range(x)
     d_centred = rms_normalize_vjp(d_out, _centred(x))  # (NORM.6)
     return (d_centred - d_centred.mean(axis=1, keepdims=True)) / scale  # (NORM.7)
 
@@ -113,14 +114,6 @@ def row_dot(a: Array, b: Array) -> Array:
     return np.einsum("ij,ij->i", a, b)
 
 
-def _length(x: Array) -> Array:
-    return np.sqrt(row_dot(x, x))[:, None]
-
-
-def _rms(x: Array) -> Array:
-    return np.sqrt(row_dot(x, x) / x.dtype.type(x.shape[1]))[:, None]
-
-
 def _centred(x: Array) -> Array:
     """Rows less their mean; a constant row gives exact zeros, whatever its mean's rounding."""
     centred = x - x.mean(axis=1, keepdims=True)
@@ -132,24 +125,24 @@ def _tiny(x: Array) -> np.floating:
     return np.finfo(x.dtype).tiny
 
 
-def _within_range(x: Array) -> tuple[Array, Array]:
-    """Return x / scale and scale (batch, 1), so that no row's squares overflow or vanish.
+def _within_range(x: Array) -> tuple[Array, Array, Array]:
+    """Return x / scale, scale and the sums of squares of x / scale, both (batch, 1).
 
-    scale is 1 save in rows whose sum of squares leaves the safe range; a norm does not change
-    when its row is scaled, and a pull-back is divided by that scale.
+    scale is 1 save in rows whose sum of squares would overflow or vanish: there it is the largest
+    entry. A norm does not change when its row is scaled, and a pull-back is divided by that scale.
     """
     check_matrix(x, "x")
     limits = np.finfo(x.dtype)
     with np.errstate(over="ignore"):
-        squares = row_dot(x, x)
+        squares = row_dot(x, x)[:, None]
     safe = (squares > limits.tiny / limits.eps) & (squares < limits.max)
-    scale = np.ones((len(x), 1), x.dtype)
+    scale = np.ones_like(squares)
     if safe.all():
-        return x, scale
+        return x, scale, squares
     largest = np.abs(x).max(axis=1, keepdims=True)
-    unsafe = ~safe[:, None] & (largest > 0) & np.isfinite(largest)
-    np.copyto(scale, largest, where=unsafe)
-    return x / scale, scale
+    np.copyto(scale, largest, where=~safe & (largest > 0) & np.isfinite(largest))
+    x = x / scale
+    return x, scale, row_dot(x, x)[:, None]
 
 
 def _divided(tangent: Array, norm: Array, scale: Array) -> Array:

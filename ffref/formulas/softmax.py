@@ -7,7 +7,7 @@ subtract the row's maximum first, and stay finite for every finite input.
 import numpy as np
 from scipy.special import logsumexp
 
-from ffref._checks import check_floating, check_labels, check_positive, require
+from ffref._checks import check_labels, check_matrix, check_positive
 from ffref.types import Array, Labels
 
 
@@ -113,11 +113,7 @@ def softmax_cross_entropy_grad(
 
 
 def _targets(logits: Array, labels: Labels, label_smoothing: float) -> Array:
-    require(
-        logits.ndim == 2 and logits.size > 0,
-        f"logits must be a non-empty array of shape (batch, classes), got shape {logits.shape}",
-    )
-    check_floating(logits, "logits")
+    check_matrix(logits, "logits")
     check_labels(labels, *logits.shape)
     check_label_smoothing(label_smoothing)
     classes = logits.shape[1]
@@ -128,10 +124,10 @@ def _targets(logits: Array, labels: Labels, label_smoothing: float) -> Array:
 
 def check_label_smoothing(label_smoothing: float) -> None:
     """`label_smoothing` is a share in [0, 1)."""
-    require(
-        0 <= label_smoothing < 1,
-        f"label_smoothing must lie in [0, 1), got {label_smoothing!r}; 0 means none",
-    )
+    if not 0 <= label_smoothing < 1:
+        raise ValueError(
+            f"label_smoothing must lie in [0, 1), got {label_smoothing!r}; 0 means none"
+        )
 
 
 def _smooth_scale(x: Array, scale: float) -> float:

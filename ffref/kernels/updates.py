@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ffref._checks import require
 from ffref.kernels._jit import kernel
 from ffref.kernels.threads import run_over_rows
 from ffref.types import Array
@@ -91,12 +90,14 @@ def adam_update(
 
 def _run(loop: Callable[..., None], arrays: tuple[Array, ...], scalars: tuple[float, ...]) -> None:
     first = arrays[0]
-    require(
-        all(array.shape == first.shape and array.dtype == first.dtype for array in arrays)
-        and all(array.flags.c_contiguous for array in arrays),
-        "an update takes contiguous arrays of one shape and dtype, got shapes "
-        f"{[array.shape for array in arrays]} of {[str(array.dtype) for array in arrays]}",
-    )
+    if not all(
+        array.shape == first.shape and array.dtype == first.dtype and array.flags.c_contiguous
+        for array in arrays
+    ):
+        raise ValueError(
+            "an update takes contiguous arrays of one shape and dtype, got shapes "
+            f"{[array.shape for array in arrays]} of {[str(array.dtype) for array in arrays]}"
+        )
     flat = [array.reshape(-1) for array in arrays]
     typed = [first.dtype.type(value) for value in scalars]
     if first.size < SERIAL_BELOW:

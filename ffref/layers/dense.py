@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ffref._checks import require
 from ffref.kernels import matmul, matmul_nt, matmul_tn
 from ffref.types import Array
 
@@ -31,10 +30,8 @@ def dense_forward(dense: Dense, x: Array) -> Array:
     >>> dense_forward(Dense(np.array([[1.0], [2.0]]), np.array([0.5])), np.array([[3.0, 4.0]]))
     array([[11.5]])
     """
-    require(
-        x.ndim == 2 and x.shape[1] == len(dense.weight),
-        f"this layer takes (batch, {len(dense.weight)}), got shape {x.shape}",
-    )
+    if x.ndim != 2 or x.shape[1] != len(dense.weight):
+        raise ValueError(f"this layer takes (batch, {len(dense.weight)}), got shape {x.shape}")
     preactivation = matmul(x, dense.weight)
     preactivation += dense.bias
     return preactivation  # (DENSE.1)

@@ -282,22 +282,8 @@ def _logits(
 
 def _cosines(activity: Array, prototypes: Array) -> _Cosines:
     check_matrix(activity, "activity")
-    require(
-        prototypes.ndim in (2, 3)
-        and prototypes.size > 0
-        and prototypes.shape[-1] == activity.shape[1]
-        and prototypes.dtype == activity.dtype,
-        f"prototypes must be (classes, {activity.shape[1]}) or (classes, prototypes_per_class, "
-        f"{activity.shape[1]}) of dtype {activity.dtype} for this activity, got shape "
-        f"{prototypes.shape} of {prototypes.dtype}",
-    )
+    _check_prototypes(prototypes, activity)
     rows = _rows(prototypes)
-    zero = ~np.any(rows, axis=1)
-    require(
-        not zero.any(),
-        f"prototypes must not be zero: a zero vector has no direction. Row {int(zero.argmax())} "
-        f"of {len(rows)} is; draw it at random (hff_initial_prototypes)",
-    )
     direction = l2_normalize(activity)  # (HFF.1)
     prototype_direction = l2_normalize(rows)  # (HFF.2)
     cosine = matmul_nt(direction, prototype_direction)  # (HFF.3)
@@ -307,6 +293,26 @@ def _cosines(activity: Array, prototypes: Array) -> _Cosines:
         prototype_direction.reshape(classes, -1, prototypes.shape[-1]),
         cosine.reshape(len(activity), classes, -1),
     )
+
+
+def _check_prototypes(prototypes: Array, activity: Array) -> None:
+    if not (
+        prototypes.ndim in (2, 3)
+        and prototypes.size > 0
+        and prototypes.shape[-1] == activity.shape[1]
+        and prototypes.dtype == activity.dtype
+    ):
+        raise ValueError(
+            f"prototypes must be (classes, {activity.shape[1]}) or (classes, "
+            f"prototypes_per_class, {activity.shape[1]}) of dtype {activity.dtype} for this "
+            f"activity, got shape {prototypes.shape} of {prototypes.dtype}"
+        )
+    has_direction = np.any(_rows(prototypes), axis=1)
+    if not has_direction.all():
+        raise ValueError(
+            f"prototypes must not be zero: a zero vector has no direction. Row "
+            f"{int(has_direction.argmin())} is; draw it at random (hff_initial_prototypes)"
+        )
 
 
 def _rows(prototypes: Array) -> Array:
