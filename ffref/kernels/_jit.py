@@ -1,9 +1,14 @@
-"""The Numba policy: one decorator, used by every compiled function of the package."""
+"""The Numba policy: the decorators that every compiled function of the package goes through."""
 
+import inspect
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -17,6 +22,36 @@ def kernel(func: Callable[P, R]) -> Callable[P, R]:
     """
     compiled = numba.njit(cache=True, fastmath=False, error_model="numpy", nogil=True)(func)
     return cast(Callable[P, R], compiled)
+
+
+def emitter(emit: Callable[..., None]) -> Callable[..., None]:
+    """A function for kernels to call, whose LLVM instructions `emit` writes down.
+
+    Kernels call it with a dtype and whole numbers. `emit(builder, element, *numbers)` runs while
+    the kernel is being compiled; `element` is LLVM's name for the dtype.
+    """
+
+    def typing(_context: object, dtype: types.DType, *numbers: types.Type) -> tuple[Any, Any]:
+        def codegen(
+            context: Any,  # noqa: ANN401  Numba's classes are untyped
+            builder: ir.IRBuilder,
+            _signature: object,
+            args: list[ir.Value],
+        ) -> ir.Value:
+            emit(builder, context.get_value_type(dtype.dtype), *args[1:])
+            return context.get_dummy_value()
+
+        return types.void(dtype, *[types.int64] * len(numbers)), codegen
+
+    typing.__name__ = emit.__name__
+    # the names of the arguments, which Numba wants to know, are those of `emit`
+    typing.__signature__ = inspect.signature(emit)  # type: ignore[attr-defined]
+    return cast(Callable[..., None], intrinsic(typing))
+
+
+def declared(module: ir.Module, kind: ir.FunctionType, name: str) -> ir.Function:
+    """The function `name` of LLVM itself, declared in `module` when first asked for."""
+    return cgutils.get_or_insert_function(module, kind, name)  # type: ignore[no-untyped-call]
 
 
 def python_version(func: Callable[P, R]) -> Callable[P, R]:

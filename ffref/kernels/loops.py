@@ -1,6 +1,7 @@
 """The plain loops: the definition of each kernel, three nested sums and nothing else."""
 
 from ffref.kernels._jit import kernel
+from ffref.kernels.fused import multiply_add
 from ffref.types import Array
 
 
@@ -16,4 +17,4 @@ def matmul_rows(a: Array, b: Array, out: Array, start: int, stop: int) -> None:
         for k in range(a.shape[1]):
             a_ik = a[i, k]
             for j in range(b.shape[1]):
-                out[i, j] += a_ik * b[k, j]
+                out[i, j] = multiply_add(a_ik, b[k, j], out[i, j])

@@ -4,12 +4,18 @@ Values and bits: each element is one sum over k in rising order, whatever the nu
 threads, so a row's result does not depend on its batch.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
-from ffref._checks import require
+from ffref.kernels.host import PLAIN
 from ffref.kernels.loops import matmul_rows
-from ffref.kernels.threads import run_over_rows
+from ffref.kernels.products import product
+from ffref.kernels.threads import get_threads, run_over_rows
+from ffref.kernels.tile import ROWS, SHAPE
 from ffref.types import Array
+
+_FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 
 SERIAL_BELOW = 1 << 18
 """Multiply-adds below which handing work to a second thread costs more than it saves."""
@@ -61,28 +67,59 @@ def matmul_nt(a: Array, b: Array) -> Array:
 
 
 def _product(a: Array, b: Array) -> Array:
-    b = np.ascontiguousarray(b)
     out = np.empty((a.shape[0], b.shape[1]), a.dtype)
-    if out.size * a.shape[1] < SERIAL_BELOW:
-        matmul_rows(a, b, out, 0, len(out))
+    run = _plain_job(a, b, out) if PLAIN else _tile_job(a, b, out)
+    rows, columns = out.shape
+    if out.size * a.shape[1] < SERIAL_BELOW or get_threads() == 1:
+        run(0, rows, 0, columns)
+    elif rows > 2 * columns or PLAIN:
+        run_over_rows(lambda start, stop: run(start, stop, 0, columns), rows, multiple=ROWS)
     else:
-        run_over_rows(lambda start, stop: matmul_rows(a, b, out, start, stop), len(out))
+        multiple = SHAPE.vector_bytes // out.itemsize
+        run_over_rows(lambda start, stop: run(0, rows, start, stop), columns, multiple=multiple)
     return out
 
 
-def _check_factors(a: Array, b: Array, call: str, *, a_axis: int, b_axis: int) -> None:
-    require(
-        isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.ndim == 2 and b.ndim == 2,
-        f"{call} takes two matrices, got {np.ndim(a)} and {np.ndim(b)} axes; "
-        f"reshape a vector to (1, n) or (n, 1)",
+def _plain_job(a: Array, b: Array, out: Array) -> Callable[[int, int, int, int], None]:
+    b = np.ascontiguousarray(b)
+    return lambda row, row_stop, _column, _column_stop: matmul_rows(a, b, out, row, row_stop)
+
+
+def _tile_job(a: Array, b: Array, out: Array) -> Callable[[int, int, int, int], None]:
+    a, b = _addressable(a), _addressable(b)
+    return lambda row, row_stop, column, column_stop: product(
+        out, _numbers(a), _numbers(b), a.shape[1], row, row_stop, column, column_stop
     )
-    require(
-        a.dtype == b.dtype and a.dtype in (np.float32, np.float64),
-        f"{call} takes two factors of one dtype, float32 or float64, got {a.dtype} and "
-        f"{b.dtype}; convert one with .astype",
-    )
-    require(
-        a.shape[a_axis] == b.shape[b_axis],
-        f"{call} sums over axis {a_axis} of a and axis {b_axis} of b, which must be equally "
-        f"long, got shapes {a.shape} and {b.shape}",
-    )
+
+
+def _addressable(matrix: Array) -> Array:
+    """The matrix itself, or a copy where its elements do not lie on multiples of their size."""
+    return matrix if matrix.flags.aligned else matrix.copy()
+
+
+def _numbers(matrix: Array) -> tuple[int, int, int]:
+    """Address, bytes to the next row, bytes to the next column."""
+    row, column = matrix.strides
+    return matrix.ctypes.data, row, column
+
+
+def _check_factors(a: object, b: object, call: str, *, a_axis: int, b_axis: int) -> None:
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.ndim == b.ndim == 2):
+        raise ValueError(
+            f"{call} takes two matrices, got {_axes(a)} and {_axes(b)} axes; "
+            f"reshape a vector to (1, n) or (n, 1)"
+        )
+    if a.dtype != b.dtype or a.dtype not in _FLOATING:
+        raise ValueError(
+            f"{call} takes two factors of one dtype, float32 or float64, got {a.dtype} and "
+            f"{b.dtype}; convert one with .astype"
+        )
+    if a.shape[a_axis] != b.shape[b_axis]:
+        raise ValueError(
+            f"{call} sums over axis {a_axis} of a and axis {b_axis} of b, which must be equally "
+            f"long, got shapes {a.shape} and {b.shape}"
+        )
+
+
+def _axes(factor: object) -> int:
+    return np.asarray(factor).ndim

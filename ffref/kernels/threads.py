@@ -1,16 +1,25 @@
-"""A small pool of Python threads that runs a serial kernel over row ranges.
+"""A small pool of Python threads that runs a serial kernel over ranges of rows or columns.
 
 Numba's own parallel layers are not used: OpenMP kills forked children and workqueue aborts on
 concurrent calls. A kernel releases the GIL, so plain threads do. A range never splits a sum, so
 the bits of a result do not depend on the number of threads.
+
+The calling thread works too, and waits for nothing but ranges that are already running. So calls
+from several threads at once share one pool, a call from within a job cannot block, and where no
+thread can be had (interpreter shutting down, limit of the system) the caller does it all.
 """
 
 import os
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from itertools import pairwise
 from threading import Lock
 
-from ffref._checks import require
+from ffref._checks import check_count, require
+
+RANGES_A_THREAD = 1
+"""More ranges than threads even out the load; fewer keep more of what is packed in use."""
 
 _lock = Lock()
 _threads = 0
@@ -28,41 +37,100 @@ def get_threads() -> int:
     """Number of threads that kernels run on: `set_threads`, else FFREF_THREADS, else all cores."""
     if _threads:
         return _threads
-    from_environment = os.environ.get("FFREF_THREADS", "")
-    return int(from_environment) if from_environment.isdigit() else available_cores()
+    from_environment = os.environ.get("FFREF_THREADS")
+    if not from_environment:
+        return available_cores()
+    require(
+        from_environment.isdigit() and int(from_environment) >= 1,
+        f"the environment variable FFREF_THREADS must be a whole number of at least 1, "
+        f"got {from_environment!r}",
+    )
+    return int(from_environment)
 
 
 def set_threads(threads: int) -> None:
-    """Let kernels run on `threads` threads from now on; results do not depend on it."""
+    """Let kernels run on `threads` threads from now on; results do not depend on it.
+
+    A call that is running in another thread ends with the threads that it began with.
+    """
     global _threads  # noqa: PLW0603  the number of threads is the process's, as the pool is
-    require(
-        isinstance(threads, int) and threads >= 1,
-        f"threads must be a whole number of at least 1, got {threads!r}",
-    )
+    check_count(threads, "threads")
     with _lock:
-        _threads = threads
+        _threads = int(threads)
         _drop_pool()
 
 
-def run_over_rows(job: Callable[[int, int], None], rows: int, *, multiple: int = 1) -> None:
-    """Call `job(start, stop)` for ranges that cover 0 .. rows, one range a thread.
+def run_over_rows(
+    job: Callable[[int, int], None], length: int, *, multiple: int = 1, most_parts: int = 1 << 30
+) -> None:
+    """Call `job(start, stop)` for ranges that cover 0 .. length, in several threads.
 
-    Borders between ranges are multiples of `multiple`. The calling thread takes the first range.
+    Borders between ranges are multiples of `multiple`. There are a few ranges a thread, at most
+    `most_parts` in all: whoever is ready takes the next one, so that a thread that the system
+    holds up does not hold up the others. `job` must keep what it works on alive.
+
+    An exception in a job, or an interrupt, is raised when no job is running any more.
     """
     threads = get_threads()
-    blocks = -(-rows // multiple)
-    parts = min(threads, blocks)
+    blocks = -(-length // multiple)
+    parts = min(threads * RANGES_A_THREAD if threads > 1 else 1, blocks, most_parts)
     if parts <= 1:
-        job(0, rows)
+        job(0, length)
         return
-    borders = [min(rows, multiple * (blocks * part // parts)) for part in range(parts + 1)]
-    pool = _get_pool()
-    futures = [pool.submit(job, borders[i], borders[i + 1]) for i in range(1, parts)]
+    borders = [min(length, multiple * (blocks * part // parts)) for part in range(parts + 1)]
+    ranges = deque(pairwise(borders))
+    helpers = _start(lambda: _work(job, ranges), min(threads, parts) - 1)
     try:
-        job(borders[0], borders[1])
+        _work(job, ranges)
     finally:
-        for future in futures:
-            future.result()
+        ranges.clear()
+        _finish(helpers)
+    for helper in helpers:
+        if not helper.cancelled():
+            helper.result()
+
+
+def _work(job: Callable[[int, int], None], ranges: deque[tuple[int, int]]) -> None:
+    """Take range after range until none is left; after an exception none is left."""
+    try:
+        while True:
+            try:
+                start, stop = ranges.popleft()
+            except IndexError:
+                return
+            job(start, stop)
+    except BaseException:
+        ranges.clear()
+        raise
+
+
+def _start(work: Callable[[], None], helpers: int) -> list[Future[None]]:
+    """Hand `work` to the pool `helpers` times, or as often as there are threads to be had."""
+    futures: list[Future[None]] = []
+    try:
+        pool = _get_pool()
+        for _ in range(helpers):
+            futures.append(pool.submit(work))
+    except RuntimeError:  # no new thread, or the interpreter is shutting down
+        pass
+    return futures
+
+
+def _finish(helpers: list[Future[None]]) -> None:
+    """Wait for the helpers that have begun; an interrupt has to wait with us.
+
+    They write into the caller's arrays: a call that returned before would leave them being
+    written.
+    """
+    interrupt: BaseException | None = None
+    for helper in helpers:
+        while not helper.cancel() and not helper.done():
+            try:
+                wait([helper])
+            except BaseException as exception:  # raised again below
+                interrupt = exception
+    if interrupt is not None:
+        raise interrupt
 
 
 def _get_pool() -> ThreadPoolExecutor:

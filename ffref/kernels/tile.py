@@ -1,0 +1,278 @@
+"""The register tile: the few lines in which nearly all of the time goes.
+
+The tile is a small product, `out[r, c] += sum_k a[r, k] * b[k, c]`, for a handful of rows r and
+columns c. Its definition is `tile_loop`, below: three loops. What makes the fast one fast:
+
+- **Vectors.** One instruction works on a whole vector of neighbours, 16 float32 lanes with
+  AVX-512. A row of the tile is a few vectors of columns.
+- **Registers.** Each element of the tile is a sum over k. All those sums stay in registers until
+  k is through, so that a step of k reads one row of b and one column of a, and writes nothing.
+  With 8 rows and 3 vectors these are 24 multiply-adds for 3 + 8 reads.
+- **Independent sums.** A multiply-add takes about 4 cycles, but two can start in each. At least
+  8 independent sums must be under way to keep the processor busy; the tile has 24.
+
+NumPy cannot say this, and a compiler does not find it in the three loops. So `tile` is written
+in the language of LLVM, the compiler inside Numba. An `@intrinsic` is a function that, instead of
+computing, *emits instructions* into the function that Numba is compiling: `builder.load(...)`
+computes nothing, it appends a load instruction. Python loops in such an emitter (`for row in
+range(rows)`) run while compiling; they unroll. A loop that runs in the compiled program is a
+block of instructions that ends with a branch to its own beginning. Values in this language never
+change; a value that differs from one round of the loop to the next is a `phi`: "the first one if
+we come from before the loop, the second if from its end".
+
+Bits: an element is the same chain of fused multiply-adds, k rising, in every place of the tile
+and in every size of tile, so the result does not depend on how a matrix is cut into tiles. Not
+even on cuts along k: the chain is stored and taken up again.
+"""
+
+from typing import NamedTuple
+
+from llvmlite import ir
+
+from ffref.kernels._jit import declared, emitter, kernel
+from ffref.kernels.fused import multiply_add
+from ffref.kernels.host import AVX512, HOST_TILE
+from ffref.types import Array
+
+SHAPE = HOST_TILE or AVX512
+"""A host without vectors never calls the tile; the names below still need a value."""
+
+ROWS = SHAPE.rows
+"""Largest number of rows of a tile."""
+
+_INT = ir.IntType(64)
+_BOOL = ir.IntType(1)
+
+
+@kernel
+def tile_loop(a: Array, b: Array, out: Array, first: bool) -> None:
+    """Definition of the tile: out[r, c] (+)= sum_k a[r, k] b[k, c]; `first` starts from zero."""
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            total = out.dtype.type(0) if first else out[row, column]
+            for k in range(a.shape[1]):
+                total = multiply_add(a[row, k], b[k, column], total)
+            out[row, column] = total
+
+
+@emitter
+def tile(
+    builder: ir.IRBuilder,
+    element: ir.Type,
+    rows: ir.Value,
+    columns: ir.Value,
+    a: ir.Value,
+    a_row: ir.Value,
+    a_step: ir.Value,
+    b: ir.Value,
+    b_step: ir.Value,
+    out: ir.Value,
+    out_row: ir.Value,
+    depth: ir.Value,
+    first: ir.Value,
+) -> None:
+    """out[r, c] (+)= sum_k a[r, k] b[k, c]; kernels call tile(dtype, rows, ..., first).
+
+    Parameters
+    ----------
+    builder, element
+        Supplied by `emitter`; kernels pass the dtype instead.
+    rows
+        Rows of the tile, one of `tile_heights(ROWS)`.
+    columns
+        Columns of the tile, from 1 to as many as its vectors hold.
+    a, b, out
+        Addresses. b is read in whole vectors: the last one may reach beyond `columns`.
+    a_row, a_step
+        Bytes from a row of a to the next, and from k to k + 1.
+    b_step, out_row
+        Bytes from k to k + 1 in b, from a row of out to the next. Their columns are neighbours.
+    depth
+        Number of terms of each sum, at least 0.
+    first
+        1: sums start at zero. 0: they start at what `out` holds.
+    """
+    numbers = [rows, columns, a, a_row, a_step, b, b_step, out, out_row, depth, first]
+    builder.call(_tile_function(builder.module, element), numbers)
+
+
+class _Numbers(NamedTuple):
+    """The arguments of `tile`."""
+
+    rows: ir.Value
+    columns: ir.Value
+    a: ir.Value
+    a_row: ir.Value
+    a_step: ir.Value
+    b: ir.Value
+    b_step: ir.Value
+    out: ir.Value
+    out_row: ir.Value
+    depth: ir.Value
+    first: ir.Value
+
+
+def tile_heights(rows: int) -> list[int]:
+    """Numbers of rows that a tile can have: 8, 4, 2, 1; any number of rows is a sum of these."""
+    return [rows, *(height for height in (4, 2, 1) if height < rows)]
+
+
+def _tile_function(module: ir.Module, element: ir.Type) -> ir.Function:
+    """One function with a loop for each size of tile, and a switch that chooses among them."""
+    name = f"ffref_tile_{element}"
+    if name in module.globals:
+        return module.globals[name]
+    function_type = ir.FunctionType(ir.VoidType(), [_INT] * len(_Numbers._fields))
+    function = ir.Function(module, function_type, name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")  # it is called from several places
+    numbers = _Numbers(*function.args)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    lanes = SHAPE.vector_bytes // _size(element)
+    vectors = builder.sdiv(builder.add(numbers.columns, _INT(lanes - 1)), _INT(lanes))
+    nothing = function.append_basic_block("nothing")
+    case = builder.add(builder.mul(numbers.rows, _INT(SHAPE.vectors + 1)), vectors)
+    switch = builder.switch(case, nothing)
+    for rows in tile_heights(ROWS):
+        for width in range(1, SHAPE.vectors + 1):
+            block = function.append_basic_block(f"tile_{rows}x{width}")
+            switch.add_case(_INT(rows * (SHAPE.vectors + 1) + width), block)
+            _emit_tile(ir.IRBuilder(block), numbers, element, rows, width)
+    ir.IRBuilder(nothing).ret_void()
+    return function
+
+
+def _emit_tile(
+    builder: ir.IRBuilder, numbers: _Numbers, element: ir.Type, rows: int, vectors: int
+) -> None:
+    """The loop over k for one size of tile, from the first loads to the last stores."""
+    vector = _Vector(builder, element)
+    places = _places(builder, numbers, vector, rows, vectors)
+    mask = vector.mask(numbers.columns, vectors)
+    blocks = {name: builder.append_basic_block(name) for name in ("load", "ready", "loop", "done")}
+    begin = builder.block
+    first = builder.icmp_signed("!=", numbers.first, _INT(0))
+    builder.cbranch(first, blocks["ready"], blocks["load"])
+
+    builder.position_at_end(blocks["load"])
+    held = [vector.load(place, mask if edge else None) for place, edge in places]
+    builder.branch(blocks["ready"])
+
+    builder.position_at_end(blocks["ready"])
+    start = [
+        _phi(builder, vector.type, (vector.zero, begin), (old, blocks["load"])) for old in held
+    ]
+    some = builder.icmp_signed(">", numbers.depth, _INT(0))
+    builder.cbranch(some, blocks["loop"], blocks["done"])
+
+    builder.position_at_end(blocks["loop"])
+    k, a, b = (
+        _phi(builder, _INT, (value, blocks["ready"])) for value in (_INT(0), numbers.a, numbers.b)
+    )
+    sums = [_phi(builder, vector.type, (value, blocks["ready"])) for value in start]
+    b_row = [vector.load(builder.add(b, _INT(v * SHAPE.vector_bytes))) for v in range(vectors)]
+    grown = []
+    for row in range(rows):
+        a_element = vector.repeat(builder.add(a, builder.mul(numbers.a_row, _INT(row))))
+        for v in range(vectors):
+            grown.append(vector.multiply_add(a_element, b_row[v], sums[row * vectors + v]))
+    next_k = builder.add(k, _INT(1))
+    k.add_incoming(next_k, blocks["loop"])
+    a.add_incoming(builder.add(a, numbers.a_step), blocks["loop"])
+    b.add_incoming(builder.add(b, numbers.b_step), blocks["loop"])
+    for old, new in zip(sums, grown, strict=True):
+        old.add_incoming(new, blocks["loop"])
+    more = builder.icmp_signed("<", next_k, numbers.depth)
+    builder.cbranch(more, blocks["loop"], blocks["done"])
+
+    builder.position_at_end(blocks["done"])
+    results = [
+        _phi(builder, vector.type, (none, blocks["ready"]), (total, blocks["loop"]))
+        for none, total in zip(start, grown, strict=True)
+    ]
+    for result, (place, edge) in zip(results, places, strict=True):
+        vector.store(result, place, mask if edge else None)
+    builder.ret_void()
+
+
+def _places(
+    builder: ir.IRBuilder, numbers: _Numbers, vector: "_Vector", rows: int, vectors: int
+) -> list[tuple[ir.Value, bool]]:
+    """Addresses in `out` of the tile's vectors, and which of them may be partly outside."""
+    places = []
+    for row in range(rows):
+        begin = builder.add(numbers.out, builder.mul(numbers.out_row, _INT(row)))
+        for v in range(vectors):
+            place = builder.add(begin, _INT(v * SHAPE.vector_bytes))
+            places.append((place, v == vectors - 1))
+    return places
+
+
+def _phi(builder: ir.IRBuilder, kind: ir.Type, *incoming: tuple[ir.Value, ir.Block]) -> ir.Value:
+    """A value that depends on the block from which the program comes."""
+    phi = builder.phi(kind)
+    for value, block in incoming:
+        phi.add_incoming(value, block)
+    return phi
+
+
+def _size(element: ir.Type) -> int:
+    return 4 if isinstance(element, ir.FloatType) else 8
+
+
+class _Vector:
+    """Emits the handful of vector instructions that the tile needs."""
+
+    def __init__(self, builder: ir.IRBuilder, element: ir.Type) -> None:
+        self.builder = builder
+        self.element = element
+        self.size = _size(element)
+        self.lanes = SHAPE.vector_bytes // self.size
+        self.type = ir.VectorType(element, self.lanes)
+        self.zero = ir.Constant(self.type, [0.0] * self.lanes)
+        self.mask_type = ir.VectorType(_BOOL, self.lanes)
+        self.suffix = f"v{self.lanes}f{8 * self.size}"
+
+    def mask(self, columns: ir.Value, vectors: int) -> ir.Value:
+        """Whether each lane of the last vector of a row is one of the columns."""
+        numbers = ir.VectorType(_INT, self.lanes)
+        before = (vectors - 1) * self.lanes
+        column = ir.Constant(numbers, [before + lane for lane in range(self.lanes)])
+        return self.builder.icmp_signed("<", column, self._in_all_lanes(columns, numbers))
+
+    def repeat(self, address: ir.Value) -> ir.Value:
+        """The element at `address` in all lanes."""
+        pointer = self.builder.inttoptr(address, self.element.as_pointer())
+        return self._in_all_lanes(self.builder.load(pointer, align=self.size), self.type)
+
+    def multiply_add(self, a: ir.Value, b: ir.Value, total: ir.Value) -> ir.Value:
+        """a * b + total in each lane, rounded once."""
+        return self._call(f"llvm.fma.{self.suffix}", self.type, [a, b, total])
+
+    def load(self, address: ir.Value, mask: ir.Value = None) -> ir.Value:
+        """The vector at `address`; lanes outside the mask are not read and are zero."""
+        pointer = self.builder.inttoptr(address, self.type.as_pointer())
+        if mask is None:
+            return self.builder.load(pointer, align=self.size)
+        arguments = [pointer, ir.IntType(32)(self.size), mask, self.zero]
+        return self._call(f"llvm.masked.load.{self.suffix}.p0", self.type, arguments)
+
+    def store(self, value: ir.Value, address: ir.Value, mask: ir.Value = None) -> None:
+        """Write a vector; lanes outside the mask are not written."""
+        pointer = self.builder.inttoptr(address, self.type.as_pointer())
+        if mask is None:
+            self.builder.store(value, pointer, align=self.size)
+        else:
+            arguments = [value, pointer, ir.IntType(32)(self.size), mask]
+            self._call(f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), arguments)
+
+    def _in_all_lanes(self, value: ir.Value, vector: ir.Type) -> ir.Value:
+        undefined = ir.Constant(vector, ir.Undefined)
+        one = self.builder.insert_element(undefined, value, ir.IntType(32)(0))
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+        return self.builder.shuffle_vector(one, undefined, everywhere)
+
+    def _call(self, name: str, result: ir.Type, arguments: list[ir.Value]) -> ir.Value:
+        kind = ir.FunctionType(result, [argument.type for argument in arguments])
+        function = declared(self.builder.module, kind, name)
+        return self.builder.call(function, arguments)
