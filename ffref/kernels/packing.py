@@ -1,9 +1,9 @@
 """Packing: copies of a piece of a matrix in the order in which the tile reads it.
 
-The tile reads, for each k, one row of b and one column of a. In memory those are far apart: a
-step of k jumps by a whole row, or an element's neighbours are its neighbours along k. A packed
-panel holds them one after the other, `panel[k, lane] = source[lane, k]`, so that the processor's
-prefetcher runs ahead of the tile. It pays as soon as a panel is read a few times.
+The tile reads, for each k, one row of b and one column of a. In memory those may be far apart: a
+step of k jumps by a whole row. A packed panel holds them one after the other, `panel[k, lane] =
+source[lane, k]`, so that the processor's prefetcher runs ahead of the tile and few pages of
+memory are in use at a time. A lane is a column of b, or a row of a.
 """
 
 from typing import Any
@@ -14,9 +14,29 @@ from llvmlite import ir
 from ffref.kernels._jit import emitter, kernel
 
 GROUP = 8
-"""Lanes that are copied at once. The lanes of a panel are a multiple of it."""
+"""Lanes that are copied at once; panels have room for a multiple of it."""
 
 _INT = ir.IntType(64)
+
+
+PANELS_AT_ONCE = 8
+"""Panels that are filled side by side: more of them than a cache has ways push each other out."""
+
+CACHE_LINE = 64
+
+
+@kernel
+def panel_pitch(size: int, panel_lanes: int) -> int:
+    """Bytes from k to k + 1 in a panel."""
+    return (panel_lanes + GROUP - 1) // GROUP * GROUP * size
+
+
+@kernel
+def panel_bytes(size: int, panel_lanes: int, depth: int) -> int:
+    """Bytes from a panel to the next: a line more than needed, so that at the same k they are
+    not in the same set of a cache.
+    """  # noqa: D205
+    return panel_pitch(size, panel_lanes) * depth + CACHE_LINE
 
 
 @kernel
@@ -28,61 +48,74 @@ def pack(
     step_bytes: int,
     lanes: int,
     depth: int,
-    panel: int,
-    pitch: int,
+    block: int,
+    panel_lanes: int,
 ) -> None:
-    """panel[k, lane] = source[lane, k] for lane < lanes and k < depth.
+    """Copy lanes 0 .. lanes, k 0 .. depth of a matrix into panels of `panel_lanes` lanes.
 
-    `size` is the bytes of an element. Addresses and distances are in bytes: `source` is at lane
-    0, k 0, its next lane is `lane_bytes` further, its next k `step_bytes`; the panel's next k is
-    `pitch` further. Lanes of the panel from `lanes` to the next multiple of GROUP may get any of
-    the source's values.
+    `size` is the bytes of an element, `source` the address of lane 0 at k 0, `lane_bytes` and
+    `step_bytes` the bytes from it to the next lane and to the next k. The panels follow each
+    other from the address `block` on. Room behind the last lane may get any of the values.
     """
-    if lane_bytes == size and lanes >= GROUP:
-        for k in range(depth):
-            row = source + k * step_bytes
-            target = panel + k * pitch
-            for lane in range(0, lanes - GROUP + 1, GROUP):
-                copy_group(dtype, row + lane * size, target + lane * size)
-            if lanes % GROUP != 0:  # once more the last GROUP lanes, those before are copied twice
-                last = (lanes - GROUP) * size
-                copy_group(dtype, row + last, target + last)
-    elif step_bytes == size and depth >= GROUP:
-        for lane in range(0, lanes, GROUP):
-            _pack_transposed(
-                dtype,
-                size,
-                source + lane * lane_bytes,
-                lane_bytes,
-                min(GROUP, lanes - lane),
-                depth,
-                panel + lane * size,
-                pitch,
-            )
-    else:
-        for k in range(depth):
-            for lane in range(lanes):
-                place = source + lane * lane_bytes + k * step_bytes
-                copy_element(dtype, place, panel + k * pitch + lane * size)
+    pitch = panel_pitch(size, panel_lanes)
+    next_panel = panel_bytes(size, panel_lanes, depth)
+    at_once = panel_lanes if lane_bytes != size else panel_lanes * PANELS_AT_ONCE
+    for lane in range(0, lanes, at_once):
+        begin = source + lane * lane_bytes
+        target = block + lane // panel_lanes * next_panel
+        count = min(at_once, lanes - lane)
+        if lane_bytes == size:
+            for k in range(depth):
+                row, goal = begin + k * step_bytes, target + k * pitch
+                for first in range(0, count, panel_lanes):
+                    some = min(panel_lanes, count - first)
+                    _copy_lanes(dtype, size, row + first * size, goal, some)
+                    goal += next_panel
+        else:
+            for first in range(0, count, GROUP):
+                some, goal = min(GROUP, count - first), target + first * size
+                row = begin + first * lane_bytes
+                _pack_group(dtype, size, row, lane_bytes, step_bytes, some, depth, goal, pitch)
 
 
 @kernel
-def _pack_transposed(
+def _copy_lanes(dtype: np.dtype[Any], size: int, source: int, target: int, lanes: int) -> None:
+    """Copy neighbours; the last group may overlap the one before, which copies some twice."""
+    if lanes < GROUP:
+        for lane in range(lanes):
+            copy_element(dtype, source + lane * size, target + lane * size)
+    else:
+        for lane in range(0, lanes - GROUP + 1, GROUP):
+            copy_group(dtype, source + lane * size, target + lane * size)
+        if lanes % GROUP != 0:
+            last = (lanes - GROUP) * size
+            copy_group(dtype, source + last, target + last)
+
+
+@kernel
+def _pack_group(
     dtype: np.dtype[Any],
     size: int,
     source: int,
     lane_bytes: int,
+    step_bytes: int,
     lanes: int,
     depth: int,
     panel: int,
     pitch: int,
 ) -> None:
-    """Pack up to GROUP lanes whose steps of k are neighbours, by squares of GROUP x GROUP."""
-    for k in range(0, depth - GROUP + 1, GROUP):
-        transpose_group(dtype, source + k * size, lane_bytes, lanes, panel + k * pitch, pitch)
-    if depth % GROUP != 0:
-        k = depth - GROUP
-        transpose_group(dtype, source + k * size, lane_bytes, lanes, panel + k * pitch, pitch)
+    """Pack up to GROUP lanes of any stride, by squares where steps of k are neighbours."""
+    if step_bytes != size or depth < GROUP:
+        for k in range(depth):
+            for lane in range(lanes):
+                place = source + lane * lane_bytes + k * step_bytes
+                copy_element(dtype, place, panel + k * pitch + lane * size)
+    else:
+        for k in range(0, depth - GROUP + 1, GROUP):
+            transpose_group(dtype, source + k * size, lane_bytes, lanes, panel + k * pitch, pitch)
+        if depth % GROUP != 0:
+            k = depth - GROUP
+            transpose_group(dtype, source + k * size, lane_bytes, lanes, panel + k * pitch, pitch)
 
 
 @emitter
