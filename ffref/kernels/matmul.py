@@ -17,8 +17,15 @@ from ffref.types import Array
 
 _FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 
-SERIAL_BELOW = 1 << 18
+SERIAL_BELOW = 1 << 21
 """Multiply-adds below which handing work to a second thread costs more than it saves."""
+
+ROWS_OF_READING = 16
+"""Reading b from memory takes about as long as multiplying it by that many rows."""
+
+FEWEST_COLUMNS = 96
+"""Fewest columns for a thread of its own. Each thread packs its columns of b: with cuts between
+rows all threads would pack all of b."""
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -70,9 +77,10 @@ def _product(a: Array, b: Array) -> Array:
     out = np.empty((a.shape[0], b.shape[1]), a.dtype)
     run = _plain_job(a, b, out) if PLAIN else _tile_job(a, b, out)
     rows, columns = out.shape
-    if out.size * a.shape[1] < SERIAL_BELOW or get_threads() == 1:
+    threads = get_threads()
+    if (rows + ROWS_OF_READING) * columns * a.shape[1] < SERIAL_BELOW or threads == 1:
         run(0, rows, 0, columns)
-    elif rows > 2 * columns or PLAIN:
+    elif PLAIN or columns < threads * FEWEST_COLUMNS:
         run_over_rows(lambda start, stop: run(start, stop, 0, columns), rows, multiple=ROWS)
     else:
         multiple = SHAPE.vector_bytes // out.itemsize

@@ -60,27 +60,25 @@ def set_threads(threads: int) -> None:
         _drop_pool()
 
 
-def run_over_rows(
-    job: Callable[[int, int], None], length: int, *, multiple: int = 1, most_parts: int = 1 << 30
-) -> None:
-    """Call `job(start, stop)` for ranges that cover 0 .. length, in several threads.
+def run_over_rows(job: Callable[[int, int], None], rows: int, *, multiple: int = 1) -> None:
+    """Call `job(start, stop)` for ranges that cover the rows 0 .. rows, in several threads.
 
-    Borders between ranges are multiples of `multiple`. There are a few ranges a thread, at most
-    `most_parts` in all: whoever is ready takes the next one, so that a thread that the system
-    holds up does not hold up the others. `job` must keep what it works on alive.
+    Borders between ranges are multiples of `multiple`. Whoever is ready takes the next range, so
+    that a thread that the system holds up does not hold up the others.
 
     An exception in a job, or an interrupt, is raised when no job is running any more.
     """
     threads = get_threads()
-    blocks = -(-length // multiple)
-    parts = min(threads * RANGES_A_THREAD if threads > 1 else 1, blocks, most_parts)
-    if parts <= 1:
-        job(0, length)
+    blocks = -(-rows // multiple)
+    parts = min(threads * RANGES_A_THREAD, blocks)
+    if threads == 1 or parts <= 1:
+        job(0, rows)
         return
-    borders = [min(length, multiple * (blocks * part // parts)) for part in range(parts + 1)]
+    borders = [min(rows, multiple * (blocks * part // parts)) for part in range(parts + 1)]
     ranges = deque(pairwise(borders))
-    helpers = _start(lambda: _work(job, ranges), min(threads, parts) - 1)
+    helpers: list[Future[None]] = []
     try:
+        _start(helpers, lambda: _work(job, ranges), min(threads, parts) - 1)
         _work(job, ranges)
     finally:
         ranges.clear()
@@ -104,16 +102,14 @@ def _work(job: Callable[[int, int], None], ranges: deque[tuple[int, int]]) -> No
         raise
 
 
-def _start(work: Callable[[], None], helpers: int) -> list[Future[None]]:
-    """Hand `work` to the pool `helpers` times, or as often as there are threads to be had."""
-    futures: list[Future[None]] = []
+def _start(helpers: list[Future[None]], work: Callable[[], None], count: int) -> None:
+    """Hand `work` to the pool `count` times, or as often as there are threads to be had."""
     try:
         pool = _get_pool()
-        for _ in range(helpers):
-            futures.append(pool.submit(work))
+        for _ in range(count):
+            helpers.append(pool.submit(work))
     except RuntimeError:  # no new thread, or the interpreter is shutting down
         pass
-    return futures
 
 
 def _finish(helpers: list[Future[None]]) -> None:
@@ -124,8 +120,10 @@ def _finish(helpers: list[Future[None]]) -> None:
     """
     interrupt: BaseException | None = None
     for helper in helpers:
-        while not helper.cancel() and not helper.done():
+        while True:
             try:
+                if helper.cancel() or helper.done():
+                    break
                 wait([helper])
             except BaseException as exception:  # raised again below
                 interrupt = exception
