@@ -23,6 +23,8 @@ class Flag(NamedTuple):
     type: Callable[[str], Any] | None = str
     """None: a pair of switches, --x and --no-x"""
     choices: tuple[str, ...] | None = None
+    needs: tuple[str, tuple[str, ...]] | None = None
+    """Another parameter, and those of its values for which this flag has an effect."""
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -52,7 +54,10 @@ FLAGS = (
         ("--optimizer",), "optimizer", _ALL, "how gradients become steps",
         choices=("adam", "adamw", "heavy-ball", "moving-average"),
     ),
-    Flag(("--momentum",), "momentum", _ALL, "of heavy-ball and moving-average", float),
+    Flag(
+        ("--momentum",), "momentum", _ALL, "of heavy-ball and moving-average", float,
+        needs=("optimizer", ("heavy-ball", "moving-average")),
+    ),
     Flag(("--weight-decay",), "weight_decay", _ALL, "on weights alone; not for adam", float),
     Flag(
         ("--schedule",), "schedule", _ALL, "of the learning rate",
@@ -82,7 +87,10 @@ FLAGS = (
         ("--prototype-update",), "prototype_update", ("hff",), "how prototypes learn",
         choices=("gradient", "ema"),
     ),
-    Flag(("--ema-decay",), "ema_decay", ("hff",), "share kept by --prototype-update ema", float),
+    Flag(
+        ("--ema-decay",), "ema_decay", ("hff",), "share kept by --prototype-update ema", float,
+        needs=("prototype_update", ("ema",)),
+    ),
     Flag(
         ("--goodness",), "goodness_function", ("ff",), "of squared activity",
         choices=("sum", "mean", "negative-sum", "negative-mean"),

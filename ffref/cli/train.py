@@ -14,6 +14,7 @@ from ffref.experiments import (
     DEFAULT_TEST_FRACTION,
     Run,
     is_file,
+    needs_data_dir,
     new_run,
     old_run,
     test,
@@ -60,10 +61,15 @@ def _start(options: Namespace) -> Run:
                 f"{' and '.join(flag.algorithms)}",
             )
             given[flag.parameter] = getattr(options, flag.parameter)
+    _check_companions(given)
     data = getattr(options, "data", "digits")
     require(
         is_file(data) or not hasattr(options, "test_fraction"),
         f"--test-fraction does nothing for {data}, which has a split of its own",
+    )
+    require(
+        not hasattr(options, "data_dir") or needs_data_dir(data),
+        f"--data-dir does nothing for {data}, which needs no folder",
     )
     return new_run(
         algorithm,
@@ -73,6 +79,18 @@ def _start(options: Namespace) -> Run:
         out=getattr(options, "out", None),
         given=given,
     )
+
+
+def _check_companions(given: dict[str, Any]) -> None:
+    for flag in FLAGS:
+        if flag.needs is None or flag.parameter not in given:
+            continue
+        parameter, values = flag.needs
+        name = next(other.names[0] for other in FLAGS if other.parameter == parameter)
+        require(
+            given.get(parameter) in values,
+            f"{flag.names[0]} does nothing alone; it goes with {name} {' or '.join(values)}",
+        )
 
 
 def _resume(options: Namespace) -> Run:

@@ -1,7 +1,7 @@
 """Classifiers with scikit-learn's interface: the front door for Python users."""
 
 from ffref.estimators._base import Classifier, NotFittedError, format_record
-from ffref.estimators._persistence import ESTIMATORS, load
+from ffref.estimators._registry import ESTIMATORS, load
 from ffref.estimators.backprop import BackpropClassifier
 from ffref.estimators.ff import FFClassifier
 from ffref.estimators.hff import HFFClassifier

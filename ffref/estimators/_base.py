@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ffref._checks import check_count, check_positive, require
+from ffref.estimators._record import Fitted, to_record
 from ffref.estimators._validation import (
     check_samples,
     check_targets,
@@ -37,6 +38,7 @@ from ffref.training import (
     read_out,
     with_warmup,
 )
+from ffref.training.checkpoint import write_checkpoint
 from ffref.training.schedules import constant
 from ffref.types import Array
 
@@ -46,7 +48,8 @@ Progress = Callable[[int, int, int], None]
 class Classifier(ABC):
     """Base of all classifiers: parameters, fitting, prediction, saving."""
 
-    _estimator_type = "classifier"
+    algorithm: ClassVar[str]
+    """Name on the command line and in checkpoints."""
 
     # set by every subclass's __init__
     hidden_layer_sizes: Any
@@ -128,10 +131,11 @@ class Classifier(ABC):
         >>> [record.epoch for record in model.fit_epochs(X, y)]
         [1, 2]
         """
+        if resume:
+            self._check_fitted()
+        x, target = self._check_fit_arguments(X, y, reset=not resume)
         if not resume:
-            self.start(X, y)
-        self._check_fitted()
-        x, target = self._check_fit_arguments(X, y, reset=False)
+            self._start(x, np.unique(target))
         labels = encode_labels(target, self.classes_, type(self).__name__)
         greedy = getattr(self, "layer_schedule", "simultaneous") == "greedy"
         schedule = with_warmup(SCHEDULES[self.schedule], self.warmup_steps)
@@ -152,14 +156,15 @@ class Classifier(ABC):
         """
         first = not hasattr(self, "state_")
         x, target = self._check_fit_arguments(X, y, reset=first)
-        if first:
-            self._start(x, np.unique(target if classes is None else np.asarray(classes)))
+        known = np.unique(target if classes is None else classes) if first else self.classes_
         require(
-            classes is None or np.array_equal(np.unique(classes), self.classes_),
-            f"classes must be those of the first call of partial_fit, {self.classes_.tolist()}, "
+            classes is None or np.array_equal(np.unique(classes), known),
+            f"classes must be those of the first call of partial_fit, {known.tolist()}, "
             f"got {np.unique(classes).tolist()}",
         )
-        labels = encode_labels(target, self.classes_, type(self).__name__)
+        labels = encode_labels(target, known, type(self).__name__)
+        if first:
+            self._start(x, known)
         plan = Plan(
             len(self.history_) + 1, self.batch_size, self.learning_rate_init, constant, self.seed_
         )
@@ -317,9 +322,31 @@ class Classifier(ABC):
     def save(self, path: str | Path) -> None:
         """Write everything to one .npz file (no pickle); `ffref.load` reads it back."""
         self._check_fitted()
-        from ffref.estimators._persistence import save  # noqa: PLC0415  (it imports this module)
+        fitted = Fitted(
+            self.algorithm,
+            self.get_params() | {"random_state": self.seed_},
+            self.n_features_in_,
+            self.classes_,
+            self.standardizer_,
+            self.state_.network.layers,
+            self.state_.optimizer,
+            self.history_,
+        )
+        write_checkpoint(Path(path), *to_record(fitted))
 
-        save(self, Path(path))
+    @classmethod
+    def from_fitted(cls, fitted: Fitted) -> Self:
+        """Make the classifier that `save` recorded; `ffref.load` calls this."""
+        classifier = cls(**fitted.parameters)
+        classifier.classes_ = fitted.classes
+        classifier.n_features_in_ = fitted.features
+        classifier.seed_ = int(fitted.parameters["random_state"])
+        classifier.standardizer_ = fitted.standardizer
+        network = classifier._network(fitted.layers)
+        classifier.state_ = TrainingState(network, fitted.optimizer)
+        classifier.history_ = fitted.history
+        classifier.n_iter_ = len(fitted.history)
+        return classifier
 
     # -- shared pieces -----------------------------------------------------------------------
 
@@ -330,7 +357,7 @@ class Classifier(ABC):
 
     def _hidden_layer_sizes(self) -> tuple[int, ...]:
         sizes = self.hidden_layer_sizes
-        sizes = (sizes,) if isinstance(sizes, int | np.integer) else tuple(sizes)
+        sizes = tuple(sizes) if np.iterable(sizes) else (sizes,)
         for size in sizes:
             check_count(size, "each of hidden_layer_sizes")
         return sizes

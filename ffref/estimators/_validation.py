@@ -39,6 +39,10 @@ def check_samples(X: Any, *, expected_features: int | None, owner: str) -> Array
         f"Complex data not supported\nX must hold real numbers, got {raw.dtype}",
     )
     require(
+        raw.dtype.kind in "biufO",
+        f"X must hold numbers, got dtype {raw.dtype}; convert it with .astype",
+    )
+    require(
         raw.ndim == 2,
         f"X must be a 2-D array (samples, features), got {raw.ndim} axes. Reshape your data: "
         f"X.reshape(1, -1) for one sample, X.reshape(len(X), -1) for images",
@@ -105,7 +109,8 @@ def encode_labels(target: np.ndarray, classes: np.ndarray, owner: str) -> Labels
     if not known.all():
         unknown = np.unique(target[~known])
         raise ValueError(
-            f"{owner} knows the classes {list(classes[:10])}, got also {list(unknown[:10])}; "
+            f"{owner} knows the classes {classes[:10].tolist()}, got also "
+            f"{unknown[:10].tolist()}; "
             f"name all classes in the first call of partial_fit, or fit anew"
         )
     return index.astype(np.int64)
@@ -131,6 +136,10 @@ def draw_seed(random_state: Any) -> int:
 def _without_objects(target: np.ndarray) -> np.ndarray:
     if all(isinstance(label, str) for label in target):
         return target.astype(str)
+    require(
+        not any(isinstance(label, str) for label in target),
+        "Unknown label type: y mixes text with other types; make all labels text",
+    )
     try:
         return np.array(target.tolist())
     except ValueError as error:

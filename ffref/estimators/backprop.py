@@ -43,10 +43,12 @@ class BackpropClassifier(Classifier):
     --------
     >>> import ffref
     >>> X, y = ffref.data.load("digits")
-    >>> model = ffref.BackpropClassifier(hidden_layer_sizes=(64,), max_iter=5, random_state=0)
+    >>> model = ffref.BackpropClassifier(hidden_layer_sizes=(64,), max_iter=15, random_state=0)
     >>> model.fit(X, y).score(*ffref.data.load("digits", split="test")) > 0.9
     True
     """
+
+    algorithm = "backprop"
 
     def __init__(
         self,

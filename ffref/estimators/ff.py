@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
-from ffref._checks import require
+from ffref._checks import check_number, require
 from ffref.estimators._local import LocalClassifier
 from ffref.formulas import GOODNESS
 from ffref.negatives import bind_label_encoding, warn_if_overlay_hides_data
@@ -33,8 +31,8 @@ class FFClassifier(LocalClassifier):
         Label in extra columns, or over the first features (images with an empty border).
     label_strength : float
         Value in the true label's slot.
-    readout : {"sum", "sum-without-first", "last"}
-        Layers whose goodness is added to predict.
+    readout : {"sum-without-first", "sum", "last"}
+        Layers whose goodness is added to predict. Default: all but the first, as Hinton does.
     layer_schedule, max_iter, batch_size, learning_rate_init, optimizer, momentum, weight_decay,
     schedule, warmup_steps, standardize, input_norm, between_norm, random_state, verbose
         As in `HFFClassifier`. `batch_size` counts samples; each gives a positive and a negative.
@@ -49,10 +47,12 @@ class FFClassifier(LocalClassifier):
     --------
     >>> import ffref
     >>> X, y = ffref.data.toy.disk_and_ring(400, seed=0)
-    >>> model = ffref.FFClassifier(hidden_layer_sizes=(64,), max_iter=40, random_state=0)
+    >>> model = ffref.FFClassifier((64,), max_iter=40, learning_rate_init=0.01, random_state=0)
     >>> model.fit(X, y).score(*ffref.data.toy.disk_and_ring(400, seed=1)) > 0.9
     True
     """
+
+    algorithm = "ff"
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class FFClassifier(LocalClassifier):
         threshold: float | None = None,
         label_encoding: str = "append",
         label_strength: float = 1.0,
-        readout: str = "sum",
+        readout: str = "sum-without-first",
         layer_schedule: str = "simultaneous",
         max_iter: int = 50,
         batch_size: int = 64,
@@ -106,17 +106,17 @@ class FFClassifier(LocalClassifier):
             f"label_encoding must be append or overlay, got {self.label_encoding!r}",
         )
         require(
-            bool(np.isfinite(self.label_strength)) and self.label_strength != 0,
-            f"label_strength must be a finite number other than 0 (where positives and negatives "
-            f"would be equal), got {self.label_strength!r}",
-        )
-        require(
-            self.threshold is None or bool(np.isfinite(self.threshold)),
-            f"threshold must be a finite number or None, got {self.threshold!r}",
+            check_number(self.label_strength, "label_strength") != 0,
+            "label_strength must not be 0: positives and negatives would be equal",
         )
 
     def _check_training_data(self, x: Array, classes: int) -> None:
         if self.label_encoding == "overlay":
+            require(
+                classes <= x.shape[1],
+                f"label_encoding 'overlay' needs a feature for each of {classes} classes, got "
+                f"{x.shape[1]} features; use 'append'",
+            )
             warn_if_overlay_hides_data(x, classes)
 
     def _algorithm(self, features: int, classes: int) -> Algorithm:

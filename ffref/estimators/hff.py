@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ffref._checks import check_count, require
+from ffref._checks import check_count
 from ffref.estimators._local import LocalClassifier
-from ffref.formulas.softmax import check_label_smoothing
 from ffref.objectives.hff import hff, hff_class_scores, hff_initial_prototypes
 from ffref.training import Algorithm, one_pass
 from ffref.types import Array, Params
@@ -76,10 +75,12 @@ class HFFClassifier(LocalClassifier):
     --------
     >>> import ffref
     >>> X, y = ffref.data.load("digits")
-    >>> model = ffref.HFFClassifier(hidden_layer_sizes=(64,), max_iter=5, random_state=0)
+    >>> model = ffref.HFFClassifier(hidden_layer_sizes=(64,), max_iter=10, random_state=0)
     >>> model.fit(X, y).score(*ffref.data.load("digits", split="test")) > 0.9
     True
     """
+
+    algorithm = "hff"
 
     def __init__(
         self,
@@ -135,10 +136,6 @@ class HFFClassifier(LocalClassifier):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_count(self.prototypes_per_class, "prototypes_per_class")
-        check_label_smoothing(self.label_smoothing)
-        require(
-            bool(np.isfinite(self.margin)), f"margin must be a finite number, got {self.margin!r}"
-        )
 
     def _algorithm(self, features: int, classes: int) -> Algorithm:
         objective = hff(

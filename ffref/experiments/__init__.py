@@ -5,6 +5,7 @@ from ffref.experiments.datasets import (
     TrainTest,
     is_file,
     load_train_test,
+    needs_data_dir,
 )
 from ffref.experiments.training import Run, evaluate, new_run, old_run, test, train
 
@@ -15,6 +16,7 @@ __all__ = [
     "evaluate",
     "is_file",
     "load_train_test",
+    "needs_data_dir",
     "new_run",
     "old_run",
     "test",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ffref._checks import require
-from ffref.data import disk_and_ring, load, names, read_npz
+from ffref.data import describe, disk_and_ring, load, names, read_npz
 from ffref.types import Array
 
 TOY = "disk-and-ring"
@@ -26,6 +26,11 @@ class TrainTest(NamedTuple):
 def is_file(data: str) -> bool:
     """Whether `data` is the path of a file of samples, and not the name of a data set."""
     return data.endswith(".npz")
+
+
+def needs_data_dir(data: str) -> bool:
+    """Whether `data` is a named data set that is read from a folder."""
+    return data in names() and bool(describe(data).files["train"])
 
 
 def load_train_test(
@@ -59,7 +64,7 @@ def load_train_test(
 
 
 def _stratified(y: np.ndarray, test_fraction: float) -> np.ndarray:
-    """Mask of held-out samples: the same share of each class, rounded."""
+    """Mask of held-out samples: the same share of each class, rounded, and never all of it."""
     require(
         0 < test_fraction < 1, f"test_fraction must lie between 0 and 1, got {test_fraction!r}"
     )
@@ -67,10 +72,10 @@ def _stratified(y: np.ndarray, test_fraction: float) -> np.ndarray:
     held_out = np.zeros(len(y), bool)
     for label in np.unique(y):
         own = rng.permutation(np.flatnonzero(y == label))
-        held_out[own[: round(test_fraction * len(own))]] = True
+        held_out[own[: min(round(test_fraction * len(own)), len(own) - 1)]] = True
     require(
-        bool(held_out.any()) and not held_out.all(),
-        f"a test fraction of {test_fraction} of {len(y)} samples leaves no sample to test or to "
-        f"train on; add samples or change --test-fraction",
+        bool(held_out.any()),
+        f"a test fraction of {test_fraction} of {len(y)} samples leaves no sample to test on; "
+        f"add samples or change --test-fraction",
     )
     return held_out

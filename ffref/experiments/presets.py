@@ -6,12 +6,13 @@ classifier's own defaults.
 
 from typing import Any
 
-_DIGITS = {"max_iter": 40}
+_HFF_DIGITS = {"max_iter": 20, "learning_rate_init": 0.002, "label_smoothing": 0.1}
 _MNIST_LIKE = {"standardize": False, "input_norm": "rms", "batch_size": 256}
 _HFF_MNIST = {
     **_MNIST_LIKE,
     "hidden_layer_sizes": (1000, 1000, 1000),
     "temperature": 0.05,
+    "label_smoothing": 0.1,
     "max_iter": 10,
 }
 _FF_MNIST = {
@@ -19,6 +20,7 @@ _FF_MNIST = {
     "hidden_layer_sizes": (500, 500),
     "label_encoding": "overlay",
     "batch_size": 128,
+    "learning_rate_init": 0.003,
     "max_iter": 30,
 }
 _BACKPROP_MNIST = {
@@ -29,9 +31,9 @@ _BACKPROP_MNIST = {
 }
 
 PRESETS: dict[tuple[str, str], dict[str, Any]] = {
-    ("hff", "digits"): _DIGITS,
-    ("ff", "digits"): {"max_iter": 60},
-    ("backprop", "digits"): _DIGITS,
+    ("hff", "digits"): _HFF_DIGITS,
+    ("ff", "digits"): {"max_iter": 40, "learning_rate_init": 0.003, "label_strength": 4.0},
+    ("backprop", "digits"): {"max_iter": 20},
     ("hff", "mnist"): _HFF_MNIST,
     ("hff", "fashion-mnist"): _HFF_MNIST,
     ("ff", "mnist"): _FF_MNIST,

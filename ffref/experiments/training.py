@@ -8,7 +8,7 @@ import numpy as np
 
 from ffref._checks import require
 from ffref.estimators import ESTIMATORS, Classifier, load
-from ffref.experiments.datasets import TrainTest, load_train_test
+from ffref.experiments.datasets import TrainTest, is_file, load_train_test
 from ffref.experiments.presets import PRESETS
 from ffref.experiments.run_folder import (
     CHECKPOINT,
@@ -54,8 +54,9 @@ def new_run(
     classifier.start(loaded.X, loaded.y)
     config = {
         "algorithm": algorithm,
-        "data": data,
-        "data_dir": data_dir,
+        # absolute, so that the run can be evaluated and resumed from any folder
+        "data": str(Path(data).resolve()) if is_file(data) else data,
+        "data_dir": None if data_dir is None else str(Path(data_dir).expanduser().resolve()),
         "test_fraction": test_fraction,
         "parameters": classifier.get_params(),
     }
@@ -80,9 +81,9 @@ def old_run(folder: Path) -> Run:
         return Run(folder, config, load(folder), loaded)
     try:
         classifier = ESTIMATORS[config["algorithm"]](**config["parameters"])
+        classifier.start(loaded.X, loaded.y)
     except TypeError as error:
         raise ValueError(f"{folder / CONFIG}: {error}") from error
-    classifier.start(loaded.X, loaded.y)
     return Run(folder, config, classifier, loaded)
 
 

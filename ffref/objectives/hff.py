@@ -19,6 +19,7 @@ from ffref.formulas import (
     softmax_cross_entropy,
     softmax_cross_entropy_grad,
 )
+from ffref.formulas.softmax import check_label_smoothing
 from ffref.kernels import matmul, matmul_nt, matmul_tn
 from ffref.types import Array, Labels, LayerContext, Objective, Params
 
@@ -236,6 +237,8 @@ def hff(
         f'prototype_update must be "gradient" or "ema", got {prototype_update!r}',
     )
     require(0 <= ema_decay < 1, f"ema_decay must lie in [0, 1), got {ema_decay!r}")
+    check_number(margin, "margin")
+    check_label_smoothing(label_smoothing)
     choices: _Choices = {
         "temperature": temperature,
         "sharpness": sharpness,

@@ -11,6 +11,7 @@ from ffref.formulas import cosine_similarity
 from ffref.types import Array
 
 _SAMPLES = 1000
+_NAME_LENGTH = 20
 _POSITIVE, _NEGATIVE = "#1b6ca8", "#d1603d"
 
 
@@ -49,9 +50,13 @@ def learning_curves(classifier: Classifier) -> Figure:
 
 
 def goodness_histograms(classifier: Classifier, X: Array, y: np.ndarray) -> Figure:
-    """Goodness of the true class and of the others, layer by layer, with FF's threshold."""
-    scores = classifier.layer_goodness(X)
-    index = np.searchsorted(classifier.classes_, y)
+    """Goodness of the true class and of the others, layer by layer, with FF's threshold.
+
+    Samples of classes that the classifier does not know are left out.
+    """
+    known = np.isin(y, classifier.classes_)
+    scores = classifier.layer_goodness(X[known])
+    index = np.searchsorted(classifier.classes_, y[known])
     own = np.zeros(scores.shape[1:], bool)
     own[np.arange(len(index)), index] = True
     figure = Figure(figsize=(4 * len(scores), 3.4), layout="constrained")
@@ -81,8 +86,9 @@ def prototype_cosines(classifier: HFFClassifier) -> Figure:
         rows = layers[layer].reshape(-1, units)
         picture = axes.imshow(cosine_similarity(rows, rows), cmap="RdBu_r", vmin=-1, vmax=1)
         ticks = per_class * np.arange(classes) + (per_class - 1) / 2
-        axes.set_xticks(ticks, classifier.classes_)
-        axes.set_yticks(ticks, classifier.classes_)
+        names = [str(label)[:_NAME_LENGTH] for label in classifier.classes_]
+        axes.set_xticks(ticks, names, parse_math=False)
+        axes.set_yticks(ticks, names, parse_math=False)
         axes.set(title=f"Layer {layer + 1}", xlabel="class", ylabel="class")
     figure.colorbar(picture, ax=figure.axes, label="cosine of two prototypes", shrink=0.8)
     return figure

@@ -6,7 +6,9 @@ a reader sees the old file or the new one, never half of one.
 
 import json
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,28 @@ from ffref.training.optimizers import OptimizerState
 
 FORMAT = 1
 _RECORD = "record.json"
+_DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+"""What NumPy, zipfile and json raise of a file whose bytes have changed."""
 
 
 def write_checkpoint(path: Path, arrays: Mapping[str, np.ndarray], record: dict[str, Any]) -> None:
     """Write `arrays` and the JSON record to `path` (.npz)."""
     text = json.dumps({"format": FORMAT, **record})
     encoded = np.frombuffer(text.encode(), np.uint8)
+    if not path.name or not path.parent.is_dir():
+        raise ValueError(f"cannot write {path}: name a file in a folder that exists")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -46,12 +64,12 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         If the file is missing, damaged, no checkpoint, or of a newer format.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        record = json.loads(arrays.pop(_RECORD).tobytes())
+        record = dict(json.loads(arrays.pop(_RECORD).tobytes()))
     except FileNotFoundError:
         raise ValueError(f"there is no checkpoint {path}") from None
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise ValueError(f"{path} is damaged or no ffref checkpoint: {error}") from error
     if record.get("format") != FORMAT:
         raise ValueError(

@@ -104,9 +104,15 @@ def epochs(
             rows = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
             factor = plan.schedule(first_step + batch, plan.epochs * batches)
             learning_rate = plan.learning_rate * factor
-            state, reports = step.run(
-                state, x[rows], labels[rows], rng=rng, learning_rate=learning_rate, trained=trained
-            )
+            with np.errstate(all="ignore"):  # the tally names what is not finite
+                state, reports = step.run(
+                    state,
+                    x[rows],
+                    labels[rows],
+                    rng=rng,
+                    learning_rate=learning_rate,
+                    trained=trained,
+                )
             tally.add(reports, len(rows), epoch + 1)
             if progress is not None:
                 progress(epoch + 1, batch + 1, batches)

@@ -5,6 +5,7 @@ Derivation: docs/derivations/optimizers.md. An optimiser is a pair of functions,
 the kernels.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -150,4 +151,7 @@ def _check_shares(**shares: float) -> None:
 
 
 def _check_decay(weight_decay: float) -> None:
-    require(weight_decay >= 0, f"weight_decay must be at least 0, got {weight_decay!r}")
+    require(
+        0 <= weight_decay < math.inf,
+        f"weight_decay must be a finite number of at least 0, got {weight_decay!r}",
+    )

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from ffref._checks import require
+from ffref._checks import check_count
 
 Schedule = Callable[[int, int], float]
 """(step from 0, total steps) -> factor"""
@@ -58,7 +58,8 @@ def with_warmup(schedule: Schedule, warmup_steps: int) -> Schedule:
     >>> [warmed(step, 100) for step in range(5)]
     [0.25, 0.5, 0.75, 1.0, 1.0]
     """
-    require(warmup_steps >= 0, f"warmup_steps must be at least 0, got {warmup_steps!r}")
+    if warmup_steps != 0:
+        check_count(warmup_steps, "warmup_steps, if not 0,")
 
     def warmed(step: int, total: int) -> float:
         rise = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0

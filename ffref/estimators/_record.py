@@ -1,0 +1,75 @@
+"""A fitted classifier as arrays and a JSON record, and back: what a checkpoint holds."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ffref import __version__
+from ffref.estimators._validation import Standardizer
+from ffref.training import EpochRecord, LocalLayer, OptimizerState
+from ffref.training.checkpoint import layers_from_arrays, layers_to_arrays
+
+
+class Fitted(NamedTuple):
+    """All that a classifier must remember to predict and to go on training."""
+
+    algorithm: str
+    parameters: dict[str, Any]
+    """the constructor's arguments, random_state being the seed that was used"""
+    features: int
+    classes: np.ndarray
+    standardizer: Standardizer | None
+    layers: tuple[LocalLayer, ...]
+    optimizer: tuple[OptimizerState, ...]
+    history: list[EpochRecord]
+
+
+def to_record(fitted: Fitted) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Named arrays, and what JSON can hold."""
+    arrays = layers_to_arrays(fitted.layers, fitted.optimizer)
+    arrays["classes"] = fitted.classes
+    if fitted.standardizer is not None:
+        arrays["standardizer.mean"], arrays["standardizer.std"] = fitted.standardizer
+    record = {
+        "version": __version__,
+        "algorithm": fitted.algorithm,
+        "parameters": _plain(fitted.parameters),
+        "features": fitted.features,
+        "history": [epoch._asdict() for epoch in fitted.history],
+    }
+    return arrays, record
+
+
+def from_record(arrays: dict[str, np.ndarray], record: dict[str, Any]) -> Fitted:
+    """Inverse of `to_record`; KeyError, TypeError or ValueError if something is missing."""
+    layers, optimizer = layers_from_arrays(arrays)
+    if not layers:
+        raise ValueError("it holds no layer")
+    standardizer = None
+    if "standardizer.mean" in arrays:
+        standardizer = Standardizer(arrays["standardizer.mean"], arrays["standardizer.std"])
+    history = [
+        EpochRecord(
+            **{**epoch, "loss": tuple(epoch["loss"]), "accuracy": tuple(epoch["accuracy"])}
+        )
+        for epoch in record["history"]
+    ]
+    return Fitted(
+        record["algorithm"],
+        record["parameters"],
+        int(record["features"]),
+        arrays["classes"],
+        standardizer,
+        layers,
+        optimizer,
+        history,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Turn tuples and NumPy numbers into what JSON knows."""
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_plain(entry) for entry in value]
+    return value.item() if isinstance(value, np.generic) else value

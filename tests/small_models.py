@@ -1,0 +1,34 @@
+"""The three classifiers at a size that trains in milliseconds, and all that they put out."""
+
+import numpy as np
+import pytest
+
+from ffref import BackpropClassifier, FFClassifier, HFFClassifier
+
+KINDS = (HFFClassifier, FFClassifier, BackpropClassifier)
+METHODS = (
+    "predict",
+    "predict_proba",
+    "decision_function",
+    "goodness",
+    "layer_goodness",
+    "transform",
+)
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+
+
+def small(kind, **parameters):
+    settings = {"hidden_layer_sizes": (8, 7), "max_iter": 2, "random_state": 0, "batch_size": 32}
+    return kind(**(settings | parameters))
+
+
+def outputs(model, X):
+    return {name: getattr(model, name)(X) for name in METHODS}
+
+
+def same(one, other):
+    """Same shapes, dtypes and bits."""
+    return all(
+        one[name].dtype == other[name].dtype and np.array_equal(one[name], other[name])
+        for name in METHODS
+    )

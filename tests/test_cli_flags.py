@@ -1,0 +1,313 @@
+"""Every flag has an effect: one row a flag, and a flag without a row fails."""
+
+import csv
+import gzip
+import io
+import json
+import struct
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import ffref
+from ffref.cli.flags import ALGORITHMS, FLAGS
+from ffref.cli.main import build_parser
+from ffref.kernels import get_threads, threads
+from tests.cli_support import TINY, checkpoint_arrays, run_well
+from tests.small_data import blobs, save_blobs
+
+
+class Row(NamedTuple):
+    """Settings of one flag that must give results that all differ."""
+
+    settings: tuple[str, ...]
+    """the flag's value, and what must come with it"""
+    companion: str = ""
+    """arguments of all runs of the row, where the flag only counts together with them"""
+
+
+ROWS = {
+    "random_state": Row(("0", "1", "2")),
+    "max_iter": Row(("1", "2", "3")),
+    "batch_size": Row(("32", "16", "1000")),
+    "hidden_layer_sizes": Row(("8,8", "8", "6,8")),
+    "learning_rate_init": Row(("0.001", "0.01")),
+    "optimizer": Row(("adam", "adamw --weight-decay 0.5", "heavy-ball", "moving-average")),
+    "momentum": Row(("0.9", "0.5"), "--optimizer heavy-ball"),
+    "weight_decay": Row(("0", "0.5", "0.01"), "--optimizer adamw"),
+    "schedule": Row(("cosine", "constant", "linear", "linear-second-half")),
+    "warmup_steps": Row(("0", "1000")),
+    "standardize": Row(("", "no-")),
+    "input_norm": Row(("none", "l2", "rms", "layer")),
+    "between_norm": Row(("none", "l2", "rms", "layer")),
+    "layer_schedule": Row(("simultaneous", "greedy")),
+    "readout": Row(("sum", "last", "sum-without-first"), "--hidden 8,8,8"),
+    "label_smoothing": Row(("0", "0.3")),
+    "prototypes_per_class": Row(("1", "2", "4")),
+    "temperature": Row(("0.1", "0.2"), "--sharpness 5"),
+    "sharpness": Row(("10", "5")),
+    "margin": Row(("0", "0.2")),
+    "prototype_update": Row(("gradient", "ema")),
+    "ema_decay": Row(("0.99", "0.5"), "--prototype-update ema"),
+    "goodness_function": Row(("sum", "mean", "negative-sum", "negative-mean")),
+    "threshold": Row(("8", "4")),
+    "label_encoding": Row(("append", "overlay")),
+    "label_strength": Row(("1", "2")),
+}
+CASES = [(flag, algorithm) for flag in FLAGS for algorithm in flag.algorithms]
+
+# the flags that are no parameter of a classifier; each has tests below, by these names
+OTHER = {
+    "--data": "test_data_chooses_the_samples",
+    "--data-dir": "test_data_dir_chooses_the_folder",
+    "--test-fraction": "test_test_fraction_chooses_the_share",
+    "--out": "test_out_names_the_folder",
+    "--resume": "test_resume_goes_on_there",
+    "--threads": "test_threads_are_set",
+    "--quiet": "test_quiet_prints_less",
+    "--json": "test_json_is_json",
+    "--split": "test_split_chooses_the_part",
+    "--proba": "test_proba_adds_columns",
+    "--help": "test_help_leaves",
+}
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ffref.cli.train.write_figures", lambda *_: [])
+    monkeypatch.setattr(threads, "_threads", 0)  # restored after the test
+    save_blobs("blobs.npz")
+
+
+def _train(out, *arguments, data=("--data", "blobs.npz")):
+    run_well("train", "--out", out, "--quiet", *data, *TINY, *arguments)
+    with open(f"{out}/config.json", encoding="utf-8") as file:
+        return ffref.load(out), json.load(file)
+
+
+def _weights(model):
+    arrays = [array for layer in model.state_.network.layers for array in layer.dense]
+    arrays += [array for layer in model.state_.network.layers for array in layer.params]
+    return [(array.shape, array.tobytes()) for array in arrays]
+
+
+def _commands():
+    subparsers = next(action for action in build_parser()._actions if action.dest == "command")
+    return subparsers.choices
+
+
+# -- flags of classifiers ------------------------------------------------------------------------
+
+
+def test_every_flag_has_a_row():
+    assert set(ROWS) == {flag.parameter for flag in FLAGS}
+    assert len({flag.parameter for flag in FLAGS}) == len(FLAGS)
+    for flag in FLAGS:
+        if flag.choices is not None:
+            values = {setting.split()[0] for setting in ROWS[flag.parameter].settings}
+            assert values == set(flag.choices)
+
+
+def test_every_parameter_has_a_flag():
+    for algorithm in ALGORITHMS:
+        own = {flag.parameter for flag in FLAGS if algorithm in flag.algorithms}
+        assert own | {"verbose"} == set(ffref.estimators.ESTIMATORS[algorithm]().get_params())
+
+
+@pytest.mark.parametrize(
+    ("flag", "algorithm"), CASES, ids=lambda case: getattr(case, "parameter", case)
+)
+def test_flag_changes_config_and_result(flag, algorithm):
+    row = ROWS[flag.parameter]
+    configs, results = [], []
+    for number, setting in enumerate(row.settings):
+        name = flag.names[0]
+        arguments = [f"--{setting}{name[2:]}"] if flag.type is None else [name, *setting.split()]
+        model, config = _train(f"run{number}", algorithm, *row.companion.split(), *arguments)
+        configs.append(config["parameters"][flag.parameter])
+        result = [model.goodness(blobs()[0]).tobytes()]
+        results.append(result if flag.parameter == "readout" else result + _weights(model))
+    for i in range(len(results)):
+        for j in range(i):
+            assert configs[i] != configs[j]
+            assert results[i] != results[j]
+            assert results[i][-1] != results[j][-1]  # not only the goodness
+
+
+@pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.parameter)
+def test_value_given_is_the_value_recorded(flag):
+    setting = ROWS[flag.parameter].settings[-1].split()[0]
+    companion = ROWS[flag.parameter].companion.split()
+    name = flag.names[0]
+    words = [f"--{setting}{name[2:]}"] if flag.type is None else [name, setting]
+    _, config = _train("run", flag.algorithms[0], *companion, *words)
+    recorded = config["parameters"][flag.parameter]
+    if flag.type is None:
+        assert recorded is (setting == "")
+    else:
+        expected = flag.type(setting)
+        assert recorded == (list(expected) if isinstance(expected, tuple) else expected)
+
+
+@pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.parameter)
+def test_all_names_of_a_flag_mean_the_same(flag):
+    setting = ROWS[flag.parameter].settings[-1].split()[0]
+    parsed = [
+        build_parser().parse_args(
+            ["train", f"--{setting}{name[2:]}"] if flag.type is None else ["train", name, setting]
+        )
+        for name in flag.names
+    ]
+    assert all(options == parsed[0] for options in parsed)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_momentum_of_the_moving_average(algorithm):
+    common = (algorithm, "--optimizer", "moving-average", "--momentum")
+    assert _weights(_train("a", *common, "0.9")[0]) != _weights(_train("b", *common, "0.5")[0])
+
+
+# -- the other flags -----------------------------------------------------------------------------
+
+
+def test_every_other_flag_has_a_test():
+    of_classifiers = {name for flag in FLAGS for name in flag.names}
+    of_classifiers |= {f"--no-{flag.names[0][2:]}" for flag in FLAGS if flag.type is None}
+    found = {
+        name
+        for parser in _commands().values()
+        for name in parser._option_string_actions
+        if name.startswith("--")
+    }
+    assert found - of_classifiers == set(OTHER)
+    assert all(test in globals() for test in OTHER.values())
+
+
+def test_data_chooses_the_samples():
+    save_blobs("other.npz", seed=1)
+    first = _train("a")
+    second = _train("b", data=("--data", "other.npz"))
+    third = _train("c", data=("--data", "disk-and-ring"))
+    digits = _train("d", data=())
+    assert len({json.dumps(config["data"]) for _, config in (first, second, third, digits)}) == 4
+    assert [model.n_features_in_ for model, _ in (first, third, digits)] == [8, 2, 64]
+    assert _weights(first[0]) != _weights(second[0])
+
+
+def _write_mnist(folder, seed):
+    rng = np.random.default_rng(seed)
+    (folder / "mnist").mkdir(parents=True)
+    for split, samples in (("train", 40), ("t10k", 20)):
+        labels = np.arange(samples, dtype=np.uint8) % 10
+        images = rng.integers(0, 256, (samples, 28, 28), np.uint8)
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+            header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+            with gzip.open(folder / "mnist" / f"{split}-{kind}-ubyte.gz", "wb") as file:
+                file.write(header + array.tobytes())
+
+
+def test_data_dir_chooses_the_folder(tmp_path, monkeypatch):
+    _write_mnist(tmp_path / "first", 1)
+    _write_mnist(tmp_path / "second", 2)
+    first, _ = _train("a", data=("--data", "mnist", "--data-dir", tmp_path / "first"))
+    second, config = _train("b", data=("--data", "mnist", "--data-dir", tmp_path / "second"))
+    assert first.n_features_in_ == 784
+    assert _weights(first) != _weights(second)
+    assert config["data_dir"] == str(tmp_path / "second")
+    own = run_well("evaluate", "a", "--json", "--split", "train")
+    assert own != run_well(
+        "evaluate", "a", "--json", "--split", "train", "--data-dir", tmp_path / "second"
+    )
+    named = ("evaluate", "b", "--data", "mnist", "--json", "--split", "train")
+    assert run_well(*named, "--data-dir", tmp_path / "first") != run_well(
+        *named, "--data-dir", tmp_path / "second"
+    )
+    monkeypatch.setenv("FFREF_DATA", str(tmp_path / "first"))
+    assert _weights(_train("c", data=("--data", "mnist"))[0]) == _weights(first)
+
+
+def test_test_fraction_chooses_the_share():
+    fifth, _ = _train("a")
+    half, config = _train("b", "--test-fraction", "0.5")
+    assert config["test_fraction"] == 0.5
+    assert json.loads(run_well("evaluate", "a", "--json"))["samples"] == 18
+    assert json.loads(run_well("evaluate", "b", "--json"))["samples"] in (44, 45, 48)
+    assert _weights(fifth) != _weights(half)
+
+
+def test_out_names_the_folder(tmp_path):
+    _train("deep/down/here")
+    assert (tmp_path / "deep/down/here/checkpoint.npz").is_file()
+    assert not (tmp_path / "runs").exists()
+    run_well("train", "--data", "blobs.npz", *TINY)
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+    run_well("predict", "deep/down/here", "--data", "blobs.npz", "--out", "classes.csv")
+    assert (tmp_path / "classes.csv").read_text(encoding="utf-8").count("\n") == 91
+
+
+def test_resume_goes_on_there(tmp_path):
+    whole, _ = _train("whole")
+    _train("part")
+    (tmp_path / "part/checkpoint.npz").unlink()
+    run_well("train", "--resume", "part")
+    assert checkpoint_arrays(tmp_path / "part") == checkpoint_arrays(tmp_path / "whole")
+    assert _weights(ffref.load("part")) == _weights(whole)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_threads_are_set(number, tmp_path):
+    _train("run", "--threads", number)
+    assert get_threads() == number
+    environment = json.loads((tmp_path / "run/env.json").read_text(encoding="utf-8"))
+    assert environment["threads"] == number
+    for command in (("evaluate", "run"), ("predict", "run", "--data", "blobs.npz")):
+        run_well(*command, "--threads", number + 1)
+        assert get_threads() == number + 1
+
+
+def test_quiet_prints_less():
+    common = ("train", "--data", "blobs.npz", *TINY)
+    assert run_well(*common, "--out", "a").count("\n") == 5
+    assert run_well(*common, "--out", "b", "--quiet").count("\n") == 1
+    assert run_well("evaluate", "a").count("\n") == 6
+    assert run_well("evaluate", "a", "--quiet").count("\n") == 1
+
+
+def test_json_is_json():
+    _train("run")
+    assert set(json.loads(run_well("evaluate", "run", "--json"))) == {
+        "samples",
+        "readout",
+        "accuracy",
+        "layer_accuracy",
+        "readout_accuracy",
+    }
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(run_well("evaluate", "run"))
+
+
+def test_split_chooses_the_part():
+    _train("run")
+    train, test = (
+        json.loads(run_well("evaluate", "run", "--json", "--split", part))
+        for part in ("train", "test")
+    )
+    assert (train["samples"], test["samples"]) == (72, 18)
+    assert json.loads(run_well("evaluate", "run", "--json")) == test
+
+
+def test_proba_adds_columns():
+    _train("run")
+    common = ("predict", "run", "--data", "blobs.npz")
+    plain, more = (
+        list(csv.reader(io.StringIO(run_well(*common, *p)))) for p in ((), ("--proba",))
+    )
+    assert {len(row) for row in plain} == {1}
+    assert {len(row) for row in more} == {4}
+
+
+def test_help_leaves():
+    for command in _commands():
+        assert run_well(command, "--help").startswith(f"usage: ffref {command}")
