@@ -48,6 +48,9 @@ def _folder(tmp_path, monkeypatch, whole):
     (tmp_path / "run").mkdir()
     for name, content in whole[0].items():
         (tmp_path / "run" / name).write_bytes(content)
+    config = json.loads(whole[0]["config.json"])
+    config["data"] = str(tmp_path / "blobs.npz")
+    (tmp_path / "run/config.json").write_text(json.dumps(config), encoding="utf-8")
 
 
 def _refused_by_all_commands(folder, says="checkpoint.npz"):
