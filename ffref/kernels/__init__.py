@@ -5,12 +5,14 @@ state; it checks the shapes of its arguments, because a compiled loop would read
 """
 
 from ffref.kernels.matmul import matmul, matmul_nt, matmul_tn
+from ffref.kernels.subnormals import flush_subnormals
 from ffref.kernels.threads import available_cores, get_threads, set_threads
 from ffref.kernels.updates import adam_update, heavy_ball_update, moving_average_update
 
 __all__ = [
     "adam_update",
     "available_cores",
+    "flush_subnormals",
     "get_threads",
     "heavy_ball_update",
     "matmul",

@@ -17,6 +17,7 @@ from itertools import pairwise
 from threading import Lock
 
 from ffref._checks import check_count, require
+from ffref.kernels.subnormals import float_mode, set_float_mode
 
 RANGES_A_THREAD = 1
 """More ranges than threads even out the load; fewer keep more of what is packed in use."""
@@ -78,7 +79,8 @@ def run_over_rows(job: Callable[[int, int], None], rows: int, *, multiple: int =
     ranges = deque(pairwise(borders))
     helpers: list[Future[None]] = []
     try:
-        _start(helpers, lambda: _work(job, ranges), min(threads, parts) - 1)
+        mode = float_mode()
+        _start(helpers, lambda: _help(mode, job, ranges), min(threads, parts) - 1)
         _work(job, ranges)
     finally:
         ranges.clear()
@@ -86,6 +88,12 @@ def run_over_rows(job: Callable[[int, int], None], rows: int, *, multiple: int =
     for helper in helpers:
         if not helper.cancelled():
             helper.result()
+
+
+def _help(mode: int, job: Callable[[int, int], None], ranges: deque[tuple[int, int]]) -> None:
+    """Work as the calling thread does, subnormals included: bits depend on no thread."""
+    set_float_mode(mode)
+    _work(job, ranges)
 
 
 def _work(job: Callable[[int, int], None], ranges: deque[tuple[int, int]]) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ffref._checks import check_count, check_positive, require
+from ffref.kernels import flush_subnormals
 from ffref.training.schedules import Schedule
 from ffref.training.step import LayerReport, TrainingState
 from ffref.types import Array, Labels
@@ -104,7 +105,8 @@ def epochs(
             rows = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
             factor = plan.schedule(first_step + batch, plan.epochs * batches)
             learning_rate = plan.learning_rate * factor
-            with np.errstate(all="ignore"):  # the tally names what is not finite
+            # the tally names what is not finite; what vanishes must not cost time
+            with np.errstate(all="ignore"), flush_subnormals():
                 state, reports = step.run(
                     state,
                     x[rows],
