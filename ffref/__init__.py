@@ -9,7 +9,7 @@ Names are imported when they are first used, so that `import ffref` and `ffref -
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from ffref._version import __version__
 
 if TYPE_CHECKING:
     from ffref.estimators import BackpropClassifier, FFClassifier, HFFClassifier, load

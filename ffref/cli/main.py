@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn, TextIO
 
-from ffref import __version__
+from ffref._version import __version__
 from ffref.cli.flags import ALGORITHMS, FLAGS
 
 _TRAIN_EXAMPLES = """examples:

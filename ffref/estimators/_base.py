@@ -16,11 +16,13 @@ import numpy as np
 from ffref._checks import check_count, check_positive, require
 from ffref.estimators._record import Fitted, to_record
 from ffref.estimators._validation import (
+    check_feature_names,
     check_samples,
     check_targets,
     draw_seed,
     encode_labels,
     fit_standardizer,
+    remember_feature_names,
 )
 from ffref.formulas import NORMS, softmax
 from ffref.layers import Dense, he_dense
@@ -178,7 +180,7 @@ class Classifier(ABC):
         x = check_samples(X, expected_features=expected, owner=type(self).__name__)
         target = check_targets(y, len(x))
         if reset:
-            _remember_feature_names(self, X)
+            remember_feature_names(self, X)
         return x, target
 
     def _check_parameters(self) -> None:
@@ -263,7 +265,7 @@ class Classifier(ABC):
 
     def _check_predict_argument(self, X: Any) -> Array:
         self._check_fitted()
-        _check_feature_names(self, X)
+        check_feature_names(self, X)
         owner = type(self).__name__
         return check_samples(X, expected_features=self.n_features_in_, owner=owner)
 
@@ -400,27 +402,3 @@ def _not_fitted_error(message: str) -> Exception:
     except ImportError:
         error = NotFittedError(message)
     return error
-
-
-def _feature_names(X: Any) -> np.ndarray | None:
-    columns = getattr(X, "columns", None)
-    if columns is None or not all(isinstance(name, str) for name in columns):
-        return None
-    return np.asarray(columns, dtype=object)
-
-
-def _remember_feature_names(classifier: Classifier, X: Any) -> None:
-    names = _feature_names(X)
-    if names is not None:
-        classifier.feature_names_in_ = names  # type: ignore[attr-defined]
-    elif hasattr(classifier, "feature_names_in_"):
-        del classifier.feature_names_in_
-
-
-def _check_feature_names(classifier: Classifier, X: Any) -> None:
-    names, fitted = _feature_names(X), getattr(classifier, "feature_names_in_", None)
-    require(
-        names is None or fitted is None or list(names) == list(fitted),
-        "the feature names differ from those that were passed during fit, or come in another "
-        f"order; fitted {fitted}, got {names}",
-    )

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ffref import __version__
+from ffref._version import __version__
 from ffref.estimators._validation import Standardizer
 from ffref.training import EpochRecord, LocalLayer, OptimizerState
 from ffref.training.checkpoint import layers_from_arrays, layers_to_arrays

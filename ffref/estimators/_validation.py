@@ -153,3 +153,29 @@ def _warn_column_vector() -> None:
     except ImportError:
         category = UserWarning
     warnings.warn(message, category, stacklevel=4)
+
+
+def _feature_names(X: Any) -> np.ndarray | None:
+    columns = getattr(X, "columns", None)
+    if columns is None or not all(isinstance(name, str) for name in columns):
+        return None
+    return np.asarray(columns, dtype=object)
+
+
+def remember_feature_names(classifier: Any, X: Any) -> None:
+    """Keep the column names of a data frame in `feature_names_in_`, as scikit-learn does."""
+    names = _feature_names(X)
+    if names is not None:
+        classifier.feature_names_in_ = names
+    elif hasattr(classifier, "feature_names_in_"):
+        del classifier.feature_names_in_
+
+
+def check_feature_names(classifier: Any, X: Any) -> None:
+    """Refuse a data frame whose columns are not those of the training."""
+    names, fitted = _feature_names(X), getattr(classifier, "feature_names_in_", None)
+    require(
+        names is None or fitted is None or list(names) == list(fitted),
+        "the feature names differ from those that were passed during fit, or come in another "
+        f"order; fitted {fitted}, got {names}",
+    )

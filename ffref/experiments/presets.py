@@ -19,6 +19,7 @@ _FF_MNIST = {
     **_MNIST_LIKE,
     "hidden_layer_sizes": (500, 500),
     "label_encoding": "overlay",
+    "readout": "sum",
     "batch_size": 128,
     "learning_rate_init": 0.003,
     "max_iter": 30,

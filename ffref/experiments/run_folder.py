@@ -13,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ffref import __version__
 from ffref._checks import require
+from ffref._version import __version__
 from ffref.kernels import available_cores, get_threads
 
 CONFIG, ENVIRONMENT, METRICS, CHECKPOINT = (
