@@ -32,7 +32,7 @@ def main(settings: Settings) -> None:
     context = paired_context(np.array([0]), x.dtype)
     objective = ff(threshold=settings.threshold)
 
-    grads, activity = local_grads(layer, x, context, objective)
+    grads, activity, _ = local_grads(layer, x, context, objective)
     goodness = sum_of_squares(activity)
     print("activity             ", activity.tolist())
     print("goodness             ", goodness.tolist())
@@ -46,7 +46,7 @@ def main(settings: Settings) -> None:
         layer.dense.weight - settings.learning_rate * grads.d_weight,
         layer.dense.bias - settings.learning_rate * grads.d_bias,
     )
-    _, activity = local_grads(LocalLayer(stepped, ()), x, context, objective)
+    _, activity, _ = local_grads(LocalLayer(stepped, ()), x, context, objective)
     print("goodness after a step", sum_of_squares(activity).round(6).tolist())
     print("loss after a step    ", round(objective.loss(activity, context, ()), 6))
 

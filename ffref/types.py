@@ -60,6 +60,18 @@ class LayerContext(NamedTuple):
     zeros at the first layer and for rows without a partner"""
 
 
+class Evaluation(NamedTuple):
+    """All that a training step asks of an objective, from one pass over the activity."""
+
+    loss: float
+    d_activity: Array
+    d_params: Params
+    goodness: Array
+    """(batch,) each row's goodness, or the score of its class; carried upwards"""
+    accuracy: float
+    """share of rows (contrastive: of pairs) that this layer alone gets right"""
+
+
 class Objective(NamedTuple):
     """One layer's local objective: choices bound, arrays left open."""
 
@@ -71,3 +83,6 @@ class Objective(NamedTuple):
     advance: Callable[[Array, LayerContext, Params], Params]
     """(activity, context, params) -> params: once after each step, with the activity of that step;
     for state that is not learned by gradient, and for the return to a constraint (unit length)"""
+    evaluate: Callable[[Array, LayerContext, Params], Evaluation]
+    """(activity, context, params) -> what `loss` and `grads` return, made of the same pieces, and
+    what is logged"""

@@ -18,7 +18,6 @@ from ffref.training import (
     local_step,
     one_pass,
 )
-from ffref.training.algorithm import Measure
 from ffref.training.step import carry
 from tests.independent.compare import central_difference, difference_close, wrong_versions
 from tests.networks import copied, draw_dense, draw_network
@@ -57,7 +56,7 @@ def test_layer_gradients_match_differences_and_wrong_ones_do_not(objective, para
         activity = np.maximum(x @ weight + bias, 0)
         return objective.loss(activity, context, objective_params)
 
-    grads, _ = local_grads(LocalLayer(dense, params), x, context, objective)
+    grads, _, _ = local_grads(LocalLayer(dense, params), x, context, objective)
     pairs = [
         (grads.d_weight, central_difference(lambda w: loss(weight=w), dense.weight)),
         (grads.d_bias, central_difference(lambda b: loss(bias=b), dense.bias)),
@@ -76,7 +75,7 @@ def test_hand_computed_layer():
     # dL/dg = -1/2, dL/dy = (-3, 0), relu passes (-3, 0), dW = x^T da = ((-3, 0), (-6, 0))
     layer = LocalLayer(Dense(np.array([[1.0, -1.0], [1.0, -1.0]]), np.zeros(2)), ())
     context = labelled_context(np.array([0]), np.dtype(float))
-    grads, activity = local_grads(layer, np.array([[1.0, 2.0]]), context, ff(threshold=9.0))
+    grads, activity, _ = local_grads(layer, np.array([[1.0, 2.0]]), context, ff(threshold=9.0))
     np.testing.assert_array_equal(activity, [[3.0, 0.0]])
     np.testing.assert_array_equal(grads.d_weight, [[-3.0, 0.0], [-6.0, 0.0]])
     np.testing.assert_array_equal(grads.d_bias, [-3.0, 0.0])
@@ -184,23 +183,48 @@ class TestLocality:
 def test_carry_adds_goodness_and_margins_of_pairs():
     # goodness 5, 1 | 2, 3: margins of the pairs 3 and -2, for both rows of each pair
     context = paired_context(np.array([0, 1]), np.dtype(float))
-    measure = Measure(np.array([5.0, 1.0, 2.0, 3.0]), 0.5)
-    once = carry(context, measure)
-    twice = carry(once, measure)
+    goodness = np.array([5.0, 1.0, 2.0, 3.0])
+    once = carry(context, goodness)
+    twice = carry(once, goodness)
     np.testing.assert_array_equal(once.carried_goodness, [5.0, 1.0, 2.0, 3.0])
     np.testing.assert_array_equal(once.carried_margin, [3.0, -2.0, 3.0, -2.0])
     np.testing.assert_array_equal(twice.carried_margin, [6.0, -4.0, 6.0, -4.0])
-    alone = carry(labelled_context(np.array([0, 1]), np.dtype(float)), Measure(np.ones(2), 1.0))
+    alone = carry(labelled_context(np.array([0, 1]), np.dtype(float)), np.ones(2))
     np.testing.assert_array_equal(alone.carried_margin, [0.0, 0.0])
 
 
 def test_contrastive_accuracy_counts_pairs():
-    algorithm = ALGORITHMS[0][1]
     context = paired_context(np.array([0, 1]), np.dtype(float))
     activity = np.array([[2.0], [1.0], [1.0], [3.0]])  # goodness 4, 1 | 1, 9
-    measure = algorithm.measure(activity, context, ())
-    np.testing.assert_array_equal(measure.goodness, [4.0, 1.0, 1.0, 9.0])
-    assert measure.accuracy == 0.5
+    evaluation = ff(threshold=1.0).evaluate(activity, context, ())
+    np.testing.assert_array_equal(evaluation.goodness, [4.0, 1.0, 1.0, 9.0])
+    assert evaluation.accuracy == 0.5
+
+
+@pytest.mark.parametrize(
+    ("objective", "params", "context"),
+    [case[1:] for case in CASES],
+    ids=[case[0] for case in CASES],
+)
+def test_evaluate_says_what_loss_and_grads_say_to_the_last_bit(objective, params, context):
+    activity = np.maximum(np.random.default_rng(13).standard_normal((BATCH, UNITS)), 0)
+    evaluation = objective.evaluate(activity, context, params)
+    d_activity, d_params = objective.grads(activity, context, params)
+    assert evaluation.loss == objective.loss(activity, context, params)
+    np.testing.assert_array_equal(evaluation.d_activity, d_activity)
+    for ours, theirs in zip(evaluation.d_params, d_params, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_hff_accuracy_ignores_the_margin_and_counts_nearest_classes():
+    # cosines (0.6, 0.8) and (1, 0): nearest are classes 1 and 0, labels 1 and 1
+    context = labelled_context(np.array([1, 1]), np.dtype(float))
+    activity = np.array([[3.0, 4.0], [2.0, 0.0]])
+    evaluation = hff(temperature=0.1, margin=0.5).evaluate(
+        activity, context, (np.eye(2)[:, None],)
+    )
+    np.testing.assert_allclose(evaluation.goodness, [0.8, 0.0], atol=1e-15)
+    assert evaluation.accuracy == 0.5
 
 
 def test_energy_of_each_label_equals_a_pass_with_that_label():

@@ -75,7 +75,7 @@ def test_three_local_layers_of_ff(dtype):
     for layer, (weight, bias), loss in zip(network.layers, theirs, losses, strict=True):
         dense = type(layer.dense)(*(a.astype(dtype) for a in layer.dense))
         objective = ff(threshold=float(dense.bias.size))
-        grads, activity = local_grads(layer._replace(dense=dense), inputs, context, objective)
+        grads, activity, _ = local_grads(layer._replace(dense=dense), inputs, context, objective)
         assert scaled_close(grads.d_weight, weight.grad.numpy(), TOLERANCE[dtype])
         assert scaled_close(grads.d_bias, bias.grad.numpy(), TOLERANCE[dtype])
         assert objective.loss(activity, context, ()) == pytest.approx(
@@ -98,7 +98,7 @@ def test_a_local_layer_of_hff(dtype):
     score = (torch.logsumexp(cosine / 0.2, dim=2) - np.log(3)) * 0.2
     score = score - 0.1 * functional.one_hot(torch.tensor(labels), 4).to(score.dtype)
     functional.cross_entropy(score / 0.2, torch.tensor(labels)).backward()
-    grads, _ = local_grads(
+    grads, _, _ = local_grads(
         layer._replace(dense=dense, params=(prototypes,)),
         x,
         labelled_context(labels, np.dtype(dtype)),

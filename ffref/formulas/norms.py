@@ -31,17 +31,25 @@ def l2_normalize(x: Array) -> Array:
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
-    x, _, squares = _within_range(x)
-    return x / (np.sqrt(squares) + _tiny(x))  # (NORM.1)
+    return l2_direction(x)[0]
 
 
 def l2_normalize_vjp(d_out: Array, x: Array) -> Array:
     """Pull-back of `l2_normalize`: d_x = (d_out - z (z . d_out)) / ||x||, z = x / ||x||."""
+    return l2_direction_vjp(d_out, *l2_direction(x))
+
+
+def l2_direction(x: Array) -> tuple[Array, Array]:
+    """Return `l2_normalize` of x and the lengths of its rows, (batch, units) and (batch, 1)."""
     x, scale, squares = _within_range(x)
     length = np.sqrt(squares)
-    direction = x / (length + _tiny(x))
+    return x / (length + _tiny(x)), length * scale  # (NORM.1)
+
+
+def l2_direction_vjp(d_out: Array, direction: Array, length: Array) -> Array:
+    """`l2_normalize_vjp`, where direction and length are at hand."""
     radial = row_dot(direction, d_out)[:, None]
-    return _divided(d_out - direction * radial, length, scale)  # (NORM.2)
+    return _divided(d_out - direction * radial, length)  # (NORM.2)
 
 
 def rms_normalize(x: Array) -> Array:
@@ -67,7 +75,7 @@ def rms_normalize_vjp(d_out: Array, x: Array) -> Array:
     rms = np.sqrt(squares / x.dtype.type(x.shape[1]))
     normalized = x / (rms + _tiny(x))
     radial = row_dot(normalized, d_out)[:, None] / x.shape[1]
-    return _divided(d_out - normalized * radial, rms, scale)  # (NORM.4)
+    return _divided(d_out - normalized * radial, rms * scale)  # (NORM.4)
 
 
 def layer_normalize(x: Array) -> Array:
@@ -145,8 +153,11 @@ def _within_range(x: Array) -> tuple[Array, Array, Array]:
     return x, scale, row_dot(x, x)[:, None]
 
 
-def _divided(tangent: Array, norm: Array, scale: Array) -> Array:
-    """Return tangent / (norm scale), and 0 in rows whose norm is 0."""
+def _divided(tangent: Array, norm: Array) -> Array:
+    """Return tangent / norm, and 0 in rows whose norm is 0; `tangent` is overwritten."""
     zero = norm == 0
-    tangent[zero[:, 0]] = 0
-    return tangent / (np.where(zero, 1, norm) * scale)
+    if zero.any():
+        tangent[zero[:, 0]] = 0
+        norm = np.where(zero, 1, norm)
+    tangent /= norm
+    return tangent

@@ -7,7 +7,7 @@ Derivation: docs/derivations/ff.md, equations FF.1 to FF.4.
 
 from ffref._checks import check_number, check_polarity
 from ffref.formulas import SUM_OF_SQUARES, sigmoid, softplus
-from ffref.types import Array, Goodness, LayerContext, Objective, Params
+from ffref.types import Array, Evaluation, Goodness, LayerContext, Objective, Params
 
 
 def probability_positive(goodness: Array, *, threshold: float) -> Array:
@@ -111,4 +111,15 @@ def ff(*, threshold: float, goodness: Goodness = SUM_OF_SQUARES) -> Objective:
     def advance(activity: Array, context: LayerContext, params: Params) -> Params:
         return params
 
-    return Objective(loss, grads, advance)
+    def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
+        scored = goodness.value(activity)
+        positive = context.polarity > 0
+        won = scored[positive] > scored[context.partner[positive]]
+        return Evaluation(
+            loss(activity, context, params),
+            *grads(activity, context, params),
+            goodness=scored,
+            accuracy=float(won.mean()),
+        )
+
+    return Objective(loss, grads, advance, evaluate)

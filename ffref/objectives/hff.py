@@ -13,15 +13,15 @@ import numpy as np
 from ffref._checks import check_labels, check_matrix, check_number, check_positive, require
 from ffref.formulas import (
     l2_normalize,
-    l2_normalize_vjp,
     log_mean_exp,
     log_mean_exp_grad,
     softmax_cross_entropy,
     softmax_cross_entropy_grad,
 )
+from ffref.formulas.norms import l2_direction, l2_direction_vjp
 from ffref.formulas.softmax import check_label_smoothing
 from ffref.kernels import matmul, matmul_nt, matmul_tn
-from ffref.types import Array, Labels, LayerContext, Objective, Params
+from ffref.types import Array, Evaluation, Labels, LayerContext, Objective, Params
 
 
 class _Choices(TypedDict):
@@ -33,15 +33,29 @@ class _Choices(TypedDict):
     label_smoothing: float
 
 
-class _Cosines(NamedTuple):
-    """Intermediates that loss and gradient share."""
+class _Sphere(NamedTuple):
+    """Activity and prototypes on the unit sphere, and how far they agree."""
 
     direction: Array
-    """(batch, units) z: the activity on the sphere"""
+    """(batch, units) z"""
+    length: Array
+    """(batch, 1) of the activity"""
     prototype_direction: Array
-    """(classes, per_class, units) q: the prototypes on the sphere"""
+    """(classes * per_class, units) q"""
+    prototype_length: Array
+    """(classes * per_class, 1)"""
     cosine: Array
     """(batch, classes, per_class)"""
+
+
+class _Forward(NamedTuple):
+    """What loss, gradients and accuracy are made of."""
+
+    sphere: _Sphere
+    score: Array
+    """(batch, classes) S"""
+    logits: Array
+    """(batch, classes)"""
 
 
 def hff_loss(
@@ -104,10 +118,10 @@ def hff_loss(
     >>> round(hff_loss(y, np.array([1]), p, temperature=0.1), 6)  # softplus((0.6 - 0.8) / 0.1)
     0.126928
     """
-    logits, _ = _logits(
+    forward = _forward(
         activity, labels, prototypes, temperature=temperature, sharpness=sharpness, margin=margin
     )
-    return softmax_cross_entropy(logits, labels, label_smoothing=label_smoothing)  # (HFF.6)
+    return _loss(forward, labels, label_smoothing)
 
 
 def hff_loss_grads(
@@ -124,19 +138,16 @@ def hff_loss_grads(
 
     Each is orthogonal to what it is the derivative in: the loss does not see lengths.
     """
-    logits, cosines = _logits(
+    forward = _forward(
         activity, labels, prototypes, temperature=temperature, sharpness=sharpness, margin=margin
     )
-    d_logits = softmax_cross_entropy_grad(logits, labels, label_smoothing=label_smoothing)
-    d_score = d_logits / float(temperature)  # (HFF.7)
-    d_cosine = d_score[:, :, None] * log_mean_exp_grad(
-        cosines.cosine, scale=_sharpness(temperature, sharpness)
-    )  # (HFF.8)
-    d_cosine = d_cosine.reshape(len(activity), -1)
-    d_direction = matmul(d_cosine, _rows(cosines.prototype_direction))  # (HFF.9)
-    d_activity = l2_normalize_vjp(d_direction, activity)  # (HFF.10)
-    d_prototype_direction = matmul_tn(d_cosine, cosines.direction)  # (HFF.11)
-    d_prototypes = l2_normalize_vjp(d_prototype_direction, _rows(prototypes))  # (HFF.12)
+    d_activity, d_prototypes = _backward(
+        forward,
+        labels,
+        temperature=float(temperature),
+        sharpness=_sharpness(temperature, sharpness),
+        label_smoothing=label_smoothing,
+    )
     return d_activity, d_prototypes.reshape(prototypes.shape)
 
 
@@ -161,7 +172,7 @@ def hff_class_scores(activity: Array, prototypes: Array, *, sharpness: float) ->
     array([[0.6, 0.8]])
     """
     beta = check_positive(sharpness, "sharpness")
-    return log_mean_exp(_cosines(activity, prototypes).cosine, scale=beta)  # (HFF.4)
+    return _scores(_sphere(activity, prototypes), beta)
 
 
 def hff_initial_prototypes(
@@ -202,13 +213,14 @@ def hff_prototypes_ema_rule(
     >>> hff_prototypes_ema_rule(y, np.array([0]), p, sharpness=1.0, decay=0.5).round(4)[0]
     array([[0.7071, 0.7071]])
     """
-    direction, prototype_direction, cosine = _cosines(activity, prototypes)
-    classes, per_class, units = prototype_direction.shape
+    sphere = _sphere(activity, prototypes)
+    classes, per_class, units = prototypes.shape
+    prototype_direction = sphere.prototype_direction.reshape(prototypes.shape)
     check_labels(labels, len(activity), classes)
     own = np.zeros((len(activity), classes), activity.dtype)
     own[np.arange(len(labels)), labels] = 1
-    weight = own[:, :, None] * log_mean_exp_grad(cosine, scale=sharpness)  # (HFF.13)
-    pulled = matmul_tn(weight.reshape(len(activity), -1), direction)
+    weight = own[:, :, None] * log_mean_exp_grad(sphere.cosine, scale=sharpness)  # (HFF.13)
+    pulled = matmul_tn(weight.reshape(len(activity), -1), sphere.direction)
     count = np.maximum(own.sum(axis=0), 1)[:, None, None]
     moved = decay * prototype_direction + (1 - decay) * (
         pulled.reshape(classes, per_class, units) / count
@@ -262,10 +274,35 @@ def hff(
         )
         return (moved,)
 
-    return Objective(loss, grads, advance)
+    def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
+        labels = context.labels
+        forward = _forward(
+            activity,
+            labels,
+            params[0],
+            temperature=temperature,
+            sharpness=sharpness,
+            margin=margin,
+        )
+        d_activity, d_prototypes = _backward(
+            forward,
+            labels,
+            temperature=float(temperature),
+            sharpness=beta,
+            label_smoothing=label_smoothing,
+        )
+        return Evaluation(
+            _loss(forward, labels, label_smoothing),
+            d_activity,
+            (d_prototypes.reshape(params[0].shape),) if prototype_update == "gradient" else (),
+            goodness=forward.score[np.arange(len(labels)), labels],
+            accuracy=float((forward.score.argmax(axis=1) == labels).mean()),
+        )
+
+    return Objective(loss, grads, advance, evaluate)
 
 
-def _logits(
+def _forward(
     activity: Array,
     labels: Labels,
     prototypes: Array,
@@ -273,29 +310,58 @@ def _logits(
     temperature: float,
     sharpness: float | None,
     margin: float,
-) -> tuple[Array, _Cosines]:
+) -> _Forward:
     margin = check_number(margin, "margin")
     beta = _sharpness(temperature, sharpness)
-    cosines = _cosines(activity, prototypes)
+    sphere = _sphere(activity, prototypes)
     check_labels(labels, len(activity), len(prototypes))
-    score = log_mean_exp(cosines.cosine, scale=beta)  # (HFF.4)
-    score[np.arange(len(labels)), labels] -= margin
-    return score / float(temperature), cosines  # (HFF.5)
+    score = _scores(sphere, beta)
+    handicapped = score.copy()
+    handicapped[np.arange(len(labels)), labels] -= margin
+    return _Forward(sphere, score, handicapped / float(temperature))  # (HFF.5)
 
 
-def _cosines(activity: Array, prototypes: Array) -> _Cosines:
+def _loss(forward: _Forward, labels: Labels, label_smoothing: float) -> float:
+    return softmax_cross_entropy(
+        forward.logits, labels, label_smoothing=label_smoothing
+    )  # (HFF.6)
+
+
+def _backward(
+    forward: _Forward,
+    labels: Labels,
+    *,
+    temperature: float,
+    sharpness: float,
+    label_smoothing: float,
+) -> tuple[Array, Array]:
+    """d_activity (batch, units), and d_prototypes as rows (classes * per_class, units)."""
+    sphere, score, logits = forward
+    d_logits = softmax_cross_entropy_grad(logits, labels, label_smoothing=label_smoothing)
+    d_score = d_logits / temperature  # (HFF.7)
+    share = log_mean_exp_grad(sphere.cosine, scale=sharpness)
+    d_cosine = (d_score[:, :, None] * share).reshape(len(score), -1)  # (HFF.8)
+    d_direction = matmul(d_cosine, sphere.prototype_direction)  # (HFF.9)
+    d_activity = l2_direction_vjp(d_direction, sphere.direction, sphere.length)  # (HFF.10)
+    d_prototype_direction = matmul_tn(d_cosine, sphere.direction)  # (HFF.11)
+    d_prototypes = l2_direction_vjp(
+        d_prototype_direction, sphere.prototype_direction, sphere.prototype_length
+    )  # (HFF.12)
+    return d_activity, d_prototypes
+
+
+def _scores(sphere: _Sphere, sharpness: float) -> Array:
+    return log_mean_exp(sphere.cosine, scale=sharpness)  # (HFF.4)
+
+
+def _sphere(activity: Array, prototypes: Array) -> _Sphere:
     check_matrix(activity, "activity")
     _check_prototypes(prototypes, activity)
-    rows = _rows(prototypes)
-    direction = l2_normalize(activity)  # (HFF.1)
-    prototype_direction = l2_normalize(rows)  # (HFF.2)
+    direction, length = l2_direction(activity)  # (HFF.1)
+    prototype_direction, prototype_length = l2_direction(_rows(prototypes))  # (HFF.2)
     cosine = matmul_nt(direction, prototype_direction)  # (HFF.3)
-    classes = len(prototypes)
-    return _Cosines(
-        direction,
-        prototype_direction.reshape(classes, -1, prototypes.shape[-1]),
-        cosine.reshape(len(activity), classes, -1),
-    )
+    cosine = cosine.reshape(len(activity), len(prototypes), -1)
+    return _Sphere(direction, length, prototype_direction, prototype_length, cosine)
 
 
 def _check_prototypes(prototypes: Array, activity: Array) -> None:

@@ -1,6 +1,6 @@
 """Optimisers, schedules, the local step, the loop, checkpoints and prediction."""
 
-from ffref.training.algorithm import Algorithm, Measure, contrastive, one_pass
+from ffref.training.algorithm import Algorithm, contrastive, one_pass
 from ffref.training.loop import (
     DivergenceError,
     EpochRecord,
@@ -31,7 +31,6 @@ __all__ = [
     "LayerReport",
     "LocalGrads",
     "LocalLayer",
-    "Measure",
     "Network",
     "Optimizer",
     "OptimizerState",

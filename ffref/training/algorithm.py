@@ -20,15 +20,6 @@ from ffref.training.network import Network, activities
 from ffref.types import Array, Goodness, Labels, LayerContext, Objective, Params
 
 
-class Measure(NamedTuple):
-    """What is logged of one layer and one batch."""
-
-    goodness: Array
-    """(batch,) each row's goodness, or its class's score"""
-    accuracy: float
-    """share of samples (or pairs) that this layer alone gets right"""
-
-
 class Algorithm(NamedTuple):
     """What the training loop must know of an algorithm, its choices bound."""
 
@@ -36,8 +27,6 @@ class Algorithm(NamedTuple):
     """one for each layer"""
     batch: Callable[[Array, Labels, np.random.Generator], tuple[Array, LayerContext]]
     """(x, labels, rng) -> (inputs of the first layer, context)"""
-    measure: Callable[[Array, LayerContext, Params], Measure]
-    """(activity, context, params) -> what is logged and carried upwards"""
     scores: Callable[[Network, Array], Array]
     """(network, x) -> (layers, batch, classes)"""
     neutral: Callable[[Array], Array]
@@ -53,12 +42,6 @@ def contrastive(
         wrong = uniform_wrong_label(labels, classes=classes, rng=rng)
         return contrastive_batch(x, labels, wrong, encoding)
 
-    def measure(activity: Array, context: LayerContext, params: Params) -> Measure:
-        scored = goodness.value(activity)
-        positive = context.polarity > 0
-        won = scored[positive] > scored[context.partner[positive]]
-        return Measure(scored, float(won.mean()))
-
     def scores(network: Network, x: Array) -> Array:
         out = np.empty((len(network.layers), len(x), classes), x.dtype)
         for label in range(classes):
@@ -67,7 +50,7 @@ def contrastive(
                 out[depth, :, label] = goodness.value(activity)
         return out
 
-    return Algorithm(objectives, batch, measure, scores, encoding.write_neutral)
+    return Algorithm(objectives, batch, scores, encoding.write_neutral)
 
 
 def one_pass(
@@ -81,11 +64,6 @@ def one_pass(
     def batch(x: Array, labels: Labels, rng: np.random.Generator) -> tuple[Array, LayerContext]:
         return x, labelled_context(labels, x.dtype)
 
-    def measure(activity: Array, context: LayerContext, params: Params) -> Measure:
-        scored = class_scores(activity, params)
-        own = scored[np.arange(len(scored)), context.labels]
-        return Measure(own, float((scored.argmax(axis=1) == context.labels).mean()))
-
     def scores(network: Network, x: Array) -> Array:
         layers = zip(network.layers, activities(network, x), strict=True)
         return np.stack([class_scores(activity, layer.params) for layer, activity in layers])
@@ -93,4 +71,4 @@ def one_pass(
     def neutral(x: Array) -> Array:
         return x
 
-    return Algorithm(objectives, batch, measure, scores, neutral)
+    return Algorithm(objectives, batch, scores, neutral)

@@ -10,10 +10,10 @@ import numpy as np
 
 from ffref.formulas import relu, relu_grad
 from ffref.layers import dense_forward, dense_grads
-from ffref.training.algorithm import Algorithm, Measure
+from ffref.training.algorithm import Algorithm
 from ffref.training.network import LocalLayer, Network
 from ffref.training.optimizers import Optimizer, OptimizerState
-from ffref.types import Array, Labels, LayerContext, Objective, Params
+from ffref.types import Array, Evaluation, Labels, LayerContext, Objective, Params
 
 
 class LocalGrads(NamedTuple):
@@ -40,8 +40,8 @@ class LayerReport(NamedTuple):
 
 def local_grads(
     layer: LocalLayer, x: Array, context: LayerContext, objective: Objective
-) -> tuple[LocalGrads, Array]:
-    """Gradients of one layer's objective, and the layer's activity.
+) -> tuple[LocalGrads, Array, Evaluation]:
+    """Gradients of one layer's objective, the layer's activity, and what was said of it.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def local_grads(
 
     Returns
     -------
-    LocalGrads, activity (batch, out_units)
+    LocalGrads, activity (batch, out_units), Evaluation
 
     Examples
     --------
@@ -71,11 +71,11 @@ def local_grads(
     array([[-2.]])
     """
     activity = relu(dense_forward(layer.dense, x))  # (LOCAL.1)
-    d_activity, d_params = objective.grads(activity, context, layer.params)  # (LOCAL.3)
+    evaluation = objective.evaluate(activity, context, layer.params)  # (LOCAL.3)
     # an active unit's relu has slope 1, and a unit is active where its activity is above 0
-    d_preactivation = d_activity * relu_grad(activity)  # (LOCAL.4)
+    d_preactivation = evaluation.d_activity * relu_grad(activity)  # (LOCAL.4)
     d_weight, d_bias = dense_grads(x, d_preactivation)  # (LOCAL.5)
-    return LocalGrads(d_weight, d_bias, d_params), activity
+    return LocalGrads(d_weight, d_bias, evaluation.d_params), activity, evaluation
 
 
 def local_step(
@@ -104,24 +104,21 @@ def local_step(
         if depth >= trained.stop:
             break
         if depth in trained:
-            grads, activity = local_grads(layer, inputs, context, objective)
-            loss = objective.loss(activity, context, layer.params)
-        else:
-            activity = relu(dense_forward(layer.dense, inputs))
-        measure = algorithm.measure(activity, context, layer.params)
-        if depth in trained:
-            reports[depth] = LayerReport(loss, measure.accuracy)
+            grads, activity, evaluation = local_grads(layer, inputs, context, objective)
+            reports[depth] = LayerReport(evaluation.loss, evaluation.accuracy)
             slots[depth] = _update(optimizer, layer, grads, slots[depth], learning_rate)
             params = objective.advance(activity, context, layer.params)
             layers[depth] = LocalLayer(layer.dense, params)
-        context = carry(context, measure)
+        else:
+            activity = relu(dense_forward(layer.dense, inputs))
+            evaluation = objective.evaluate(activity, context, layer.params)
+        context = carry(context, evaluation.goodness)
         inputs = network.between_norm.value(activity)  # (LOCAL.2)
     return TrainingState(network._replace(layers=tuple(layers)), tuple(slots)), reports
 
 
-def carry(context: LayerContext, measure: Measure) -> LayerContext:
+def carry(context: LayerContext, goodness: Array) -> LayerContext:
     """The context of the layer above: this layer's goodness, and its margin, as constants."""
-    goodness = measure.goodness
     margin = context.polarity * (goodness - goodness[context.partner])
     margin[context.partner < 0] = 0
     return context._replace(
