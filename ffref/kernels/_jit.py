@@ -2,13 +2,17 @@
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
+
+from ffref.kernels._cache import KernelCache
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -20,8 +24,21 @@ def kernel(func: Callable[P, R]) -> Callable[P, R]:
     No fastmath: it reorders sums and makes `isnan` false. No `parallel=True`: kernels are
     serial and run over row ranges on the pool of `threads`.
     """
-    compiled = numba.njit(cache=True, fastmath=False, error_model="numpy", nogil=True)(func)
+    compiled = numba.njit(fastmath=False, error_model="numpy", nogil=True)(func)
+    if isinstance(compiled, Dispatcher):  # NUMBA_DISABLE_JIT=1 leaves the function as it is
+        with suppress(RuntimeError):  # no directory for the cache: compile in each process
+            # as njit(cache=True) does, with our class
+            compiled._cache = KernelCache(func)  # type: ignore[attr-defined]
     return cast(Callable[P, R], compiled)
+
+
+def kernel_part(func: Callable[P, R]) -> Callable[P, R]:
+    """Compile `func` as a part of each kernel that calls it.
+
+    As a function of its own it would be compiled, optimised and stored once more for itself and
+    at each level of calls above it.
+    """
+    return cast(Callable[P, R], numba.njit(inline="always", error_model="numpy")(func))
 
 
 def emitter(emit: Callable[..., None]) -> Callable[..., None]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ffref.kernels.host import PLAIN
 from ffref.kernels.loops import matmul_rows
-from ffref.kernels.products import product
+from ffref.kernels.products import PACK_FROM_ROWS, Matrix, direct_product, packed_product
 from ffref.kernels.threads import get_threads, run_over_rows
 from ffref.kernels.tile import ROWS, SHAPE
 from ffref.types import Array
@@ -95,6 +95,8 @@ def _plain_job(a: Array, b: Array, out: Array) -> Callable[[int, int, int, int],
 
 def _tile_job(a: Array, b: Array, out: Array) -> Callable[[int, int, int, int], None]:
     a, b = _addressable(a), _addressable(b)
+    packs = len(a) >= PACK_FROM_ROWS or b.strides[1] != b.itemsize
+    product = packed_product if packs else direct_product
     return lambda row, row_stop, column, column_stop: product(
         out, _numbers(a), _numbers(b), a.shape[1], row, row_stop, column, column_stop
     )
@@ -105,7 +107,7 @@ def _addressable(matrix: Array) -> Array:
     return matrix if matrix.flags.aligned else matrix.copy()
 
 
-def _numbers(matrix: Array) -> tuple[int, int, int]:
+def _numbers(matrix: Array) -> Matrix:
     """Address, bytes to the next row, bytes to the next column."""
     row, column = matrix.strides
     return matrix.ctypes.data, row, column

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from ffref.kernels._jit import emitter, kernel
+from ffref.kernels._jit import emitter, kernel, kernel_part
 
 GROUP = 8
 """Lanes that are copied at once; panels have room for a multiple of it."""
@@ -25,13 +25,13 @@ PANELS_AT_ONCE = 8
 CACHE_LINE = 64
 
 
-@kernel
+@kernel_part
 def panel_pitch(size: int, panel_lanes: int) -> int:
     """Bytes from k to k + 1 in a panel."""
     return (panel_lanes + GROUP - 1) // GROUP * GROUP * size
 
 
-@kernel
+@kernel_part
 def panel_bytes(size: int, panel_lanes: int, depth: int) -> int:
     """Bytes from a panel to the next: a line more than needed, so that at the same k they are
     not in the same set of a cache.
@@ -78,7 +78,7 @@ def pack(
                 _pack_group(dtype, size, row, lane_bytes, step_bytes, some, depth, goal, pitch)
 
 
-@kernel
+@kernel_part
 def _copy_lanes(dtype: np.dtype[Any], size: int, source: int, target: int, lanes: int) -> None:
     """Copy neighbours; the last group may overlap the one before, which copies some twice."""
     if lanes < GROUP:
@@ -92,7 +92,7 @@ def _copy_lanes(dtype: np.dtype[Any], size: int, source: int, target: int, lanes
             copy_group(dtype, source + last, target + last)
 
 
-@kernel
+@kernel_part
 def _pack_group(
     dtype: np.dtype[Any],
     size: int,
