@@ -24,8 +24,10 @@ ROWS_OF_READING = 16
 """Reading b from memory takes about as long as multiplying it by that many rows."""
 
 FEWEST_COLUMNS = 96
-"""Fewest columns for a thread of its own. Each thread packs its columns of b: with cuts between
-rows all threads would pack all of b."""
+"""Fewest columns that are worth a thread of their own."""
+
+NARROW = 32
+"""Columns below which a product is narrow: most lanes of the vectors of columns are idle."""
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -74,18 +76,29 @@ def matmul_nt(a: Array, b: Array) -> Array:
 
 
 def _product(a: Array, b: Array) -> Array:
-    out = np.empty((a.shape[0], b.shape[1]), a.dtype)
+    rows, columns = a.shape[0], b.shape[1]
+    if columns < NARROW < rows and a.strides[0] == a.itemsize and not PLAIN:
+        # the transposed product: a, which would have to be packed, is read where it is
+        return np.ascontiguousarray(_product(b.T, a.T).T)
+    out = np.empty((rows, columns), a.dtype)
     run = _plain_job(a, b, out) if PLAIN else _tile_job(a, b, out)
-    rows, columns = out.shape
-    threads = get_threads()
-    if (rows + ROWS_OF_READING) * columns * a.shape[1] < SERIAL_BELOW or threads == 1:
+    if (rows + ROWS_OF_READING) * columns * a.shape[1] < SERIAL_BELOW or get_threads() == 1:
         run(0, rows, 0, columns)
-    elif PLAIN or columns < threads * FEWEST_COLUMNS:
+    elif PLAIN or _is_cut_between_rows(a, columns):
         run_over_rows(lambda start, stop: run(start, stop, 0, columns), rows, multiple=ROWS)
     else:
         multiple = SHAPE.vector_bytes // out.itemsize
         run_over_rows(lambda start, stop: run(0, rows, start, stop), columns, multiple=multiple)
     return out
+
+
+def _is_cut_between_rows(a: Array, columns: int) -> bool:
+    """Whether threads get ranges of rows, else of columns.
+
+    Each thread packs its columns of b: with cuts between rows all threads would pack all of b.
+    But with cuts between columns they all pack all of a, if a has to be packed.
+    """
+    return columns < get_threads() * FEWEST_COLUMNS or (_is_packed(a) and 2 * len(a) > columns)
 
 
 def _plain_job(a: Array, b: Array, out: Array) -> Callable[[int, int, int, int], None]:
@@ -95,7 +108,7 @@ def _plain_job(a: Array, b: Array, out: Array) -> Callable[[int, int, int, int],
 
 def _tile_job(a: Array, b: Array, out: Array) -> Callable[[int, int, int, int], None]:
     a, b = _addressable(a), _addressable(b)
-    packs = len(a) >= PACK_FROM_ROWS or b.strides[1] != b.itemsize
+    packs = len(a) >= PACK_FROM_ROWS or _is_packed(b)
     product = packed_product if packs else direct_product
     return lambda row, row_stop, column, column_stop: product(
         out, _numbers(a), _numbers(b), a.shape[1], row, row_stop, column, column_stop
@@ -105,6 +118,11 @@ def _tile_job(a: Array, b: Array, out: Array) -> Callable[[int, int, int, int], 
 def _addressable(matrix: Array) -> Array:
     """The matrix itself, or a copy where its elements do not lie on multiples of their size."""
     return matrix if matrix.flags.aligned else matrix.copy()
+
+
+def _is_packed(matrix: Array) -> bool:
+    """Whether a product has to pack the matrix: the neighbours in a row are none in memory."""
+    return matrix.strides[1] != matrix.itemsize
 
 
 def _numbers(matrix: Array) -> Matrix:

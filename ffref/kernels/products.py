@@ -30,7 +30,7 @@ BLOCK_BYTES = 480 << 10
 ROW_BLOCK = 2048
 """Rows of a that are packed at once, if they have to be packed: their elements for k and k + 1
 are no neighbours."""
-PACK_FROM_ROWS = 4 * ROWS
+PACK_FROM_ROWS = 3 * ROWS
 """Fewest rows that make packing b worth while."""
 DIRECT_DEPTH = 32
 """Steps of k, if b is not packed: each is on a page of its own, a processor knows few at once."""
