@@ -17,8 +17,8 @@ class TileShape(NamedTuple):
     vectors: int
 
 
-AVX512 = TileShape(vector_bytes=64, rows=8, vectors=3)
-"""32 registers: 24 accumulators, 3 for b, the rest for elements of a."""
+AVX512 = TileShape(vector_bytes=64, rows=6, vectors=4)
+"""32 registers: 24 accumulators, 4 for b, the rest for elements of a."""
 AVX2 = TileShape(vector_bytes=32, rows=6, vectors=2)
 """16 registers: 12 accumulators, 2 for b, 2 for elements of a."""
 NEON = TileShape(vector_bytes=16, rows=6, vectors=4)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from ffref.kernels._jit import emitter, kernel, kernel_part
+from ffref.kernels._jit import declared, emitter, kernel, kernel_part
 
 GROUP = 8
 """Lanes that are copied at once; panels have room for a multiple of it."""
@@ -21,6 +21,9 @@ _INT = ir.IntType(64)
 
 PANELS_AT_ONCE = 64
 """Panels that are filled side by side, so that the source is read in long pieces of rows."""
+
+STEPS_AHEAD = 4
+"""How many steps of k ahead of the copy the source is asked for: each is on a page of its own."""
 
 CACHE_LINE = 64
 
@@ -70,11 +73,12 @@ def pack(
         target = block + lane // panel_lanes * next_panel
         count = min(at_once, lanes - lane)
         if lane_bytes == size:
+            ahead = STEPS_AHEAD * step_bytes
             for k in range(depth):
                 row, goal = begin + k * step_bytes, target + k * pitch
                 for first in range(0, count, panel_lanes):
                     some = min(panel_lanes, count - first)
-                    _copy_lanes(dtype, size, row + first * size, goal, some)
+                    _copy_lanes(dtype, size, row + first * size, goal, some, ahead)
                     goal += next_panel
         else:
             for first in range(0, count, GROUP):
@@ -84,13 +88,19 @@ def pack(
 
 
 @kernel_part
-def _copy_lanes(dtype: np.dtype[Any], size: int, source: int, target: int, lanes: int) -> None:
-    """Copy neighbours; the last group may overlap the one before, which copies some twice."""
+def _copy_lanes(
+    dtype: np.dtype[Any], size: int, source: int, target: int, lanes: int, ahead: int
+) -> None:
+    """Copy neighbours; the last group may overlap the one before, which copies some twice.
+
+    Ask the memory for what is `ahead` bytes further.
+    """
     if lanes < GROUP:
         for lane in range(lanes):
             copy_element(dtype, source + lane * size, target + lane * size)
     else:
         for lane in range(0, lanes - GROUP + 1, GROUP):
+            prefetch(dtype, source + lane * size + ahead)
             copy_group(dtype, source + lane * size, target + lane * size)
         if lanes % GROUP != 0:
             last = (lanes - GROUP) * size
@@ -137,6 +147,16 @@ def copy_group(
 ) -> None:
     """Copy GROUP neighbours from address `source` to address `target`."""
     _copy(builder, element, ir.VectorType(element, GROUP), source, target)
+
+
+@emitter
+def prefetch(builder: ir.IRBuilder, _element: ir.Type, address: ir.Value) -> None:
+    """Ask for the cache line at an address, which need not exist."""
+    pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [pointer, number, number, number])
+    reading, nearest_cache, data = number(0), number(3), number(1)
+    arguments = [builder.inttoptr(address, pointer), reading, nearest_cache, data]
+    builder.call(declared(builder.module, kind, "llvm.prefetch.p0"), arguments)
 
 
 @emitter

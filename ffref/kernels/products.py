@@ -24,7 +24,7 @@ Matrix = tuple[int, int, int]
 transpose, writable or not, are the same to the compiled code, which is compiled once a dtype."""
 
 DEPTH_BYTES = 2048
-"""Longest piece of a row of a: of 8 of them, the first-level cache holds the most."""
+"""Longest piece of a row of a: of a tile's rows of them, the first-level cache holds the most."""
 BLOCK_BYTES = 480 << 10
 """Largest packed block of b: half of a second-level cache of 1 MiB."""
 ROW_BLOCK = 2048

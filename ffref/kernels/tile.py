@@ -7,7 +7,7 @@ columns c. Its definition is `tile_loop`, below: three loops. What makes the fas
   AVX-512. A row of the tile is a few vectors of columns.
 - **Registers.** Each element of the tile is a sum over k. All those sums stay in registers until
   k is through, so that a step of k reads one row of b and one column of a, and writes nothing.
-  With 8 rows and 3 vectors these are 24 multiply-adds for 3 + 8 reads.
+  With 6 rows and 4 vectors these are 24 multiply-adds for 6 + 4 reads.
 - **Independent sums.** A multiply-add takes about 4 cycles, but two can start in each. At least
   8 independent sums must be under way to keep the processor busy; the tile has 24.
 
@@ -113,7 +113,7 @@ class _Numbers(NamedTuple):
 
 
 def tile_heights(rows: int) -> list[int]:
-    """Numbers of rows that a tile can have: 8, 4, 2, 1; any number of rows is a sum of these."""
+    """Numbers of rows that a tile can have: 6, 4, 2, 1; any number of rows is a sum of these."""
     return [rows, *(height for height in (4, 2, 1) if height < rows)]
 
 
