@@ -7,7 +7,7 @@ from pathlib import Path
 from ffref._checks import require
 from ffref.data import read_npz
 from ffref.estimators import load
-from ffref.experiments import TrainTest, evaluate, is_file, load_train_test
+from ffref.experiments import TrainTest, check_data_dir, evaluate, is_file, load_train_test
 from ffref.experiments.run_folder import read_config
 from ffref.types import Array, Labels
 
@@ -35,6 +35,7 @@ def _samples(options: Namespace) -> tuple[Array, Labels]:
             not hasattr(options, "split"),
             f"--split does nothing for {options.data}, which is taken whole",
         )
+        check_data_dir(options.data, getattr(options, "data_dir", None))
         return read_npz(options.data)
     data = _both_parts(options)
     if getattr(options, "split", "test") == "train":
@@ -45,10 +46,12 @@ def _samples(options: Namespace) -> tuple[Array, Labels]:
 def _both_parts(options: Namespace) -> TrainTest:
     data_dir = getattr(options, "data_dir", None)
     if hasattr(options, "data"):
+        check_data_dir(options.data, data_dir)
         return load_train_test(options.data, data_dir)
     run_folder = Path(options.run)
     require(run_folder.is_dir(), "a saved .npz does not know its data: name them by --data")
     config = read_config(run_folder)
+    check_data_dir(config["data"], data_dir)
     return load_train_test(
         config["data"], data_dir or config["data_dir"], test_fraction=config["test_fraction"]
     )

@@ -9,18 +9,18 @@ from typing import Any
 
 from ffref._checks import require
 from ffref.cli.flags import ALGORITHMS, FLAGS
-from ffref.estimators import format_record
 from ffref.experiments import (
     DEFAULT_TEST_FRACTION,
     Run,
+    check_data_dir,
     is_file,
-    needs_data_dir,
     new_run,
     old_run,
     test,
     train,
 )
 from ffref.report import write_figures
+from ffref.training import format_record
 
 _NOT_WITH_RESUME = ("data", "data_dir", "test_fraction", "out")
 
@@ -67,10 +67,7 @@ def _start(options: Namespace) -> Run:
         is_file(data) or not hasattr(options, "test_fraction"),
         f"--test-fraction does nothing for {data}, which has a split of its own",
     )
-    require(
-        not hasattr(options, "data_dir") or needs_data_dir(data),
-        f"--data-dir does nothing for {data}, which needs no folder",
-    )
+    check_data_dir(data, getattr(options, "data_dir", None))
     return new_run(
         algorithm,
         data=data,

@@ -1,7 +1,8 @@
 """Classifiers with scikit-learn's interface: the front door for Python users."""
 
-from ffref.estimators._base import Classifier, NotFittedError, format_record
+from ffref.estimators._base import Classifier
 from ffref.estimators._registry import ESTIMATORS, load
+from ffref.estimators._validation import NotFittedError
 from ffref.estimators.backprop import BackpropClassifier
 from ffref.estimators.ff import FFClassifier
 from ffref.estimators.hff import HFFClassifier
@@ -13,6 +14,5 @@ __all__ = [
     "FFClassifier",
     "HFFClassifier",
     "NotFittedError",
-    "format_record",
     "load",
 ]

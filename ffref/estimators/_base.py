@@ -3,29 +3,29 @@
 Works without scikit-learn; where it is installed, its tags and its NotFittedError are used.
 """
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ffref._checks import check_count, check_positive, require
+from ffref.estimators._parameters import Parameters
 from ffref.estimators._record import Fitted, to_record
 from ffref.estimators._validation import (
     check_feature_names,
     check_samples,
     check_targets,
+    data_digest,
     draw_seed,
     encode_labels,
     fit_standardizer,
+    not_fitted_error,
     remember_feature_names,
 )
 from ffref.formulas import NORMS, softmax
-from ffref.layers import Dense, he_dense
 from ffref.training import (
     SCHEDULES,
     EpochRecord,
@@ -37,6 +37,7 @@ from ffref.training import (
     TrainingState,
     bind_optimizer,
     epochs,
+    format_record,
     read_out,
     with_warmup,
 )
@@ -46,8 +47,21 @@ from ffref.types import Array
 
 Progress = Callable[[int, int, int], None]
 
+_STRUCTURE = (
+    "hidden_layer_sizes",
+    "prototypes_per_class",
+    "prototype_update",
+    "label_encoding",
+    "label_strength",
+    "goodness_function",
+    "standardize",
+    "input_norm",
+    "between_norm",
+    "optimizer",
+)
 
-class Classifier(ABC):
+
+class Classifier(Parameters, ABC):
     """Base of all classifiers: parameters, fitting, prediction, saving."""
 
     algorithm: ClassVar[str]
@@ -68,6 +82,9 @@ class Classifier(ABC):
     between_norm: str
     random_state: Any
     verbose: bool
+
+    feature_names_in_: np.ndarray
+    """there only if the training data had column names"""
 
     # -- what a subclass defines -------------------------------------------------------------
 
@@ -91,7 +108,7 @@ class Classifier(ABC):
     def _hidden(self, x: Array) -> Array:
         """Normalised activity of the last hidden layer, of prepared samples."""
 
-    def _check_training_data(self, x: Array, classes: int) -> None:  # noqa: B027
+    def _check_training_data(self, x: Array, classes: int) -> None:
         """Refuse or warn of data that suit this algorithm ill; most have nothing to say."""
 
     # -- fitting -----------------------------------------------------------------------------
@@ -110,6 +127,7 @@ class Classifier(ABC):
         """
         x, target = self._check_fit_arguments(X, y, reset=True)
         self._start(x, np.unique(target))
+        self.data_digest_ = data_digest(x, target)
         return self
 
     def fit_epochs(
@@ -138,6 +156,12 @@ class Classifier(ABC):
         x, target = self._check_fit_arguments(X, y, reset=not resume)
         if not resume:
             self._start(x, np.unique(target))
+            self.data_digest_ = data_digest(x, target)
+        require(
+            not resume or data_digest(x, target) == self.data_digest_,
+            "these are not the samples and labels that this training began with; pass the same, "
+            "or fit anew",
+        )
         labels = encode_labels(target, self.classes_, type(self).__name__)
         greedy = getattr(self, "layer_schedule", "simultaneous") == "greedy"
         schedule = with_warmup(SCHEDULES[self.schedule], self.warmup_steps)
@@ -156,6 +180,10 @@ class Classifier(ABC):
             All classes that will ever come; needed in the first call if y lacks some, and the
             same in later calls.
         """
+        require(
+            getattr(self, "layer_schedule", "simultaneous") == "simultaneous",
+            "partial_fit trains all layers at once; set layer_schedule='simultaneous'",
+        )
         first = not hasattr(self, "state_")
         x, target = self._check_fit_arguments(X, y, reset=first)
         known = np.unique(target if classes is None else classes) if first else self.classes_
@@ -167,6 +195,7 @@ class Classifier(ABC):
         labels = encode_labels(target, known, type(self).__name__)
         if first:
             self._start(x, known)
+            self.data_digest_ = data_digest(x, target)
         plan = Plan(
             len(self.history_) + 1, self.batch_size, self.learning_rate_init, constant, self.seed_
         )
@@ -181,7 +210,18 @@ class Classifier(ABC):
         target = check_targets(y, len(x))
         if reset:
             remember_feature_names(self, X)
+        else:
+            require(
+                self._structure() == self.structure_,
+                f"training cannot go on with other layers, norms or optimiser than it began with: "
+                f"began with {self.structure_}, now {self._structure()}; fit anew",
+            )
         return x, target
+
+    def _structure(self) -> dict[str, Any]:
+        """Parameters that shape what was fitted; changed ones count from the next fit on."""
+        params = self.get_params()
+        return {name: params[name] for name in _STRUCTURE if name in params}
 
     def _check_parameters(self) -> None:
         self._hidden_layer_sizes()
@@ -203,11 +243,14 @@ class Classifier(ABC):
             f"{type(self).__name__} tells classes apart and needs at least 2, got one class: "
             f"{classes.tolist()}",
         )
+        standardizer = fit_standardizer(x) if self.standardize else None
+        self._check_training_data(x if standardizer is None else standardizer(x), len(classes))
+        # from here on nothing is refused: what was fitted before is kept until now
         self.classes_ = classes
         self.n_features_in_ = x.shape[1]
+        self.standardizer_ = standardizer
         self.seed_ = draw_seed(self.random_state)
-        self.standardizer_ = fit_standardizer(x) if self.standardize else None
-        self._check_training_data(self._prepare(x), len(classes))
+        self.structure_ = self._structure()
         rng = np.random.default_rng([self.seed_, 0])
         self.state_ = self._initial_state(rng, x.shape[1], len(classes))
         self.history_: list[EpochRecord] = []
@@ -271,42 +314,12 @@ class Classifier(ABC):
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "state_"):
-            raise _not_fitted_error(
-                f"this {type(self).__name__} is not fitted yet; call fit first"
-            )
+            raise not_fitted_error(f"this {type(self).__name__} is not fitted yet; call fit first")
 
     def _prepare(self, x: Array) -> Array:
         return x if self.standardizer_ is None else self.standardizer_(x)
 
-    # -- parameters --------------------------------------------------------------------------
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the constructor's arguments by name (`deep` is there for scikit-learn)."""
-        return {name: getattr(self, name) for name in self._parameter_names()}
-
-    def set_params(self, **params: Any) -> Self:
-        """Set constructor arguments by name."""
-        for name, value in params.items():
-            require(
-                name in self._parameter_names(),
-                f"Invalid parameter {name!r} for {type(self).__name__}; it has "
-                f"{', '.join(self._parameter_names())}",
-            )
-            setattr(self, name, value)
-        return self
-
-    @classmethod
-    def _parameter_names(cls) -> list[str]:
-        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self).__init__).parameters
-        given = (
-            f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if repr(value) != repr(defaults[name].default)
-        )
-        return f"{type(self).__name__}({', '.join(given)})"
+    # -- scikit-learn ------------------------------------------------------------------------
 
     def __sklearn_tags__(self) -> Any:
         """Describe this estimator to scikit-learn, which calls this."""
@@ -326,13 +339,15 @@ class Classifier(ABC):
         self._check_fitted()
         fitted = Fitted(
             self.algorithm,
-            self.get_params() | {"random_state": self.seed_},
+            self.get_params() | self.structure_ | {"random_state": self.seed_},
             self.n_features_in_,
+            getattr(self, "feature_names_in_", None),
             self.classes_,
             self.standardizer_,
             self.state_.network.layers,
             self.state_.optimizer,
             self.history_,
+            self.data_digest_,
         )
         write_checkpoint(Path(path), *to_record(fitted))
 
@@ -347,6 +362,10 @@ class Classifier(ABC):
         network = classifier._network(fitted.layers)
         classifier.state_ = TrainingState(network, fitted.optimizer)
         classifier.history_ = fitted.history
+        classifier.data_digest_ = fitted.data_digest
+        classifier.structure_ = classifier._structure()
+        if fitted.feature_names is not None:
+            classifier.feature_names_in_ = fitted.feature_names
         classifier.n_iter_ = len(fitted.history)
         return classifier
 
@@ -366,39 +385,3 @@ class Classifier(ABC):
 
     def _network(self, layers: tuple[LocalLayer, ...]) -> Network:
         return Network(layers, NORMS[self.input_norm], NORMS[self.between_norm])
-
-
-def draw_dense_layers(rng: np.random.Generator, sizes: tuple[int, ...]) -> list[Dense]:
-    """He-initialised float32 layers between neighbouring sizes."""
-    layers = (he_dense(rng, *pair) for pair in pairwise(sizes))
-    return [Dense(*(array.astype(np.float32) for array in layer)) for layer in layers]
-
-
-def format_record(record: EpochRecord) -> str:
-    """One line for an epoch: loss and accuracy of each layer.
-
-    Examples
-    --------
-    >>> format_record(EpochRecord(3, (0.5, 0.25), (0.9, 0.95), 0.001, 1.5))
-    'epoch   3  loss 0.5000 0.2500  accuracy 0.9000 0.9500  rate 0.001  1.5 s'
-    """
-
-    def words(values: tuple[float | None, ...]) -> str:
-        return " ".join("-" if value is None else f"{value:.4f}" for value in values)
-
-    return (
-        f"epoch {record.epoch:3d}  loss {words(record.loss)}  accuracy {words(record.accuracy)}"
-        f"  rate {record.learning_rate:.3g}  {record.seconds:.1f} s"
-    )
-
-
-class NotFittedError(ValueError, AttributeError):
-    """A classifier was asked to predict before it was fitted."""
-
-
-def _not_fitted_error(message: str) -> Exception:
-    try:
-        error: Exception = import_module("sklearn.exceptions").NotFittedError(message)
-    except ImportError:
-        error = NotFittedError(message)
-    return error

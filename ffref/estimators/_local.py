@@ -6,7 +6,8 @@ from functools import partial
 import numpy as np
 
 from ffref._checks import require
-from ffref.estimators._base import Classifier, draw_dense_layers
+from ffref.estimators._base import Classifier
+from ffref.layers import he_dense_layers
 from ffref.training import (
     READOUTS,
     Algorithm,
@@ -62,7 +63,7 @@ class LocalClassifier(Classifier):
         self, rng: np.random.Generator, features: int, classes: int
     ) -> TrainingState:
         width = self._input_width(features, classes)
-        dense = draw_dense_layers(rng, (width, *self._hidden_layer_sizes()))
+        dense = he_dense_layers(rng, (width, *self._hidden_layer_sizes()))
         layers = tuple(
             LocalLayer(layer, self._initial_params(rng, classes, layer.bias.size))
             for layer in dense

@@ -17,11 +17,14 @@ class Fitted(NamedTuple):
     parameters: dict[str, Any]
     """the constructor's arguments, random_state being the seed that was used"""
     features: int
+    feature_names: np.ndarray | None
     classes: np.ndarray
     standardizer: Standardizer | None
     layers: tuple[LocalLayer, ...]
     optimizer: tuple[OptimizerState, ...]
     history: list[EpochRecord]
+    data_digest: str
+    """fingerprint of the samples and labels that the training began with"""
 
 
 def to_record(fitted: Fitted) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -35,6 +38,8 @@ def to_record(fitted: Fitted) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "algorithm": fitted.algorithm,
         "parameters": _plain(fitted.parameters),
         "features": fitted.features,
+        "feature_names": None if fitted.feature_names is None else fitted.feature_names.tolist(),
+        "data_digest": fitted.data_digest,
         "history": [epoch._asdict() for epoch in fitted.history],
     }
     return arrays, record
@@ -54,15 +59,18 @@ def from_record(arrays: dict[str, np.ndarray], record: dict[str, Any]) -> Fitted
         )
         for epoch in record["history"]
     ]
+    names = record["feature_names"]
     return Fitted(
         record["algorithm"],
         record["parameters"],
         int(record["features"]),
+        None if names is None else np.asarray(names, dtype=object),
         arrays["classes"],
         standardizer,
         layers,
         optimizer,
         history,
+        str(record["data_digest"]),
     )
 
 

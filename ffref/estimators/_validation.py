@@ -1,5 +1,6 @@
 """Checks and conversions of what users pass to estimators, with scikit-learn's wording."""
 
+import hashlib
 import warnings
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -133,6 +134,13 @@ def draw_seed(random_state: Any) -> int:
     )
 
 
+def data_digest(x: Array, target: np.ndarray) -> str:
+    """Short fingerprint of samples and labels, to know them again."""
+    digest = hashlib.blake2b(x.data, digest_size=16)
+    digest.update(np.ascontiguousarray(target).data)
+    return digest.hexdigest()
+
+
 def _without_objects(target: np.ndarray) -> np.ndarray:
     if all(isinstance(label, str) for label in target):
         return target.astype(str)
@@ -179,3 +187,16 @@ def check_feature_names(classifier: Any, X: Any) -> None:
         "the feature names differ from those that were passed during fit, or come in another "
         f"order; fitted {fitted}, got {names}",
     )
+
+
+class NotFittedError(ValueError, AttributeError):
+    """A classifier was asked to predict before it was fitted."""
+
+
+def not_fitted_error(message: str) -> Exception:
+    """Make scikit-learn's error where it is installed, else ours."""
+    try:
+        error: Exception = import_module("sklearn.exceptions").NotFittedError(message)
+    except ImportError:
+        error = NotFittedError(message)
+    return error

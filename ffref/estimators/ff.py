@@ -22,8 +22,8 @@ class FFClassifier(LocalClassifier):
     hidden_layer_sizes : tuple of int
         Units of each layer.
     goodness_function : {"sum", "mean", "negative-sum", "negative-mean"}
-        Of squares of the activity. {sum, threshold = units, rms} and {mean, 2, l2} belong
-        together.
+        Of squares of the activity. {sum, units, rms} and {mean, 1 to 2, rms} go together;
+        {mean, 2, l2} starts far below its threshold and wants a learning rate of about 0.03.
     threshold : float, optional
         theta. None takes what belongs to the goodness: the layer's units for a sum, 2 for a mean,
         with the goodness's sign.

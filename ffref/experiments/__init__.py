@@ -3,9 +3,9 @@
 from ffref.experiments.datasets import (
     DEFAULT_TEST_FRACTION,
     TrainTest,
+    check_data_dir,
     is_file,
     load_train_test,
-    needs_data_dir,
 )
 from ffref.experiments.training import Run, evaluate, new_run, old_run, test, train
 
@@ -13,10 +13,10 @@ __all__ = [
     "DEFAULT_TEST_FRACTION",
     "Run",
     "TrainTest",
+    "check_data_dir",
     "evaluate",
     "is_file",
     "load_train_test",
-    "needs_data_dir",
     "new_run",
     "old_run",
     "test",

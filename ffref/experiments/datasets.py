@@ -28,9 +28,15 @@ def is_file(data: str) -> bool:
     return data.endswith(".npz")
 
 
-def needs_data_dir(data: str) -> bool:
-    """Whether `data` is a named data set that is read from a folder."""
-    return data in names() and bool(describe(data).files["train"])
+def check_data_dir(data: str, data_dir: str | None) -> None:
+    """Refuse a data folder for data that are not read from one."""
+    read_from_folder = data in names() and bool(describe(data).files["train"])
+    require(
+        data_dir is None
+        or read_from_folder
+        or not (data in names() or data == TOY or is_file(data)),
+        f"--data-dir does nothing for {data}, which needs no folder",
+    )
 
 
 def load_train_test(

@@ -97,7 +97,18 @@ def train(run: Run, progress: Any = None) -> Iterator[EpochRecord]:  # noqa: ANN
 
 
 def evaluate(classifier: Classifier, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
-    """Accuracy by each readout and by each layer alone, and of the classifier's own readout."""
+    """Accuracy by each readout and by each layer alone, and of the classifier's own readout.
+
+    Raises
+    ------
+    ValueError
+        If no label is one that the classifier knows.
+    """
+    require(
+        bool(np.isin(y, classifier.classes_).any()),
+        f"none of the labels is a class of this run: it knows "
+        f"{classifier.classes_[:10].tolist()}, got {np.unique(y)[:10].tolist()}",
+    )
     scores = classifier.layer_goodness(X)
     own = getattr(classifier, "readout", "last")
 

@@ -1,9 +1,10 @@
 """Goodness: a layer's score of each sample, and its derivative.
 
 Derivation: docs/derivations/formulas.md, equations GOOD.1 to GOOD.4. Sum and mean are two
-functions, because a threshold that belongs to one is off by a factor `units` for the other:
-{sum, threshold = units, rms} and {mean, 2, l2} belong together. The negatives are for networks
-that give positive samples a low activity (Hinton 2022, CIFAR-10, "min ssq").
+functions, because a threshold that belongs to one is off by a factor `units` for the other. With
+rows of root mean square 1 the goodness starts near the threshold for {sum, units} and {mean, 1 to
+2}; with rows of length 1, {mean, 2} starts thousands of times below it. The negatives are for
+networks that give positive samples a low activity (Hinton 2022, CIFAR-10, "min ssq").
 """
 
 from ffref.formulas.norms import row_dot

@@ -4,6 +4,7 @@ Derivation: docs/derivations/formulas.md, equations DENSE.1 to DENSE.4. The inpu
 chains inside one block and the back-propagation baseline; local learning never calls it.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -52,3 +53,9 @@ def he_dense(rng: np.random.Generator, in_units: int, out_units: int) -> Dense:
     """Draw weights from N(0, 2 / in_units), He et al. (2015), with zero bias; float64."""
     weight = rng.standard_normal((in_units, out_units)) * np.sqrt(2 / in_units)
     return Dense(weight, np.zeros(out_units))
+
+
+def he_dense_layers(rng: np.random.Generator, sizes: tuple[int, ...]) -> list[Dense]:
+    """He-initialised float32 layers between neighbouring sizes."""
+    layers = (he_dense(rng, *pair) for pair in pairwise(sizes))
+    return [Dense(*(array.astype(np.float32) for array in layer)) for layer in layers]

@@ -7,6 +7,7 @@ from ffref.training.loop import (
     Plan,
     Step,
     epochs,
+    format_record,
     total_epochs,
 )
 from ffref.training.network import LocalLayer, Network, activities
@@ -42,6 +43,7 @@ __all__ = [
     "bind_optimizer",
     "contrastive",
     "epochs",
+    "format_record",
     "hidden_representation",
     "initial_optimizer_states",
     "layer_scores",

@@ -54,6 +54,24 @@ class EpochRecord(NamedTuple):
     seconds: float
 
 
+def format_record(record: EpochRecord) -> str:
+    """One line for an epoch: loss and accuracy of each layer.
+
+    Examples
+    --------
+    >>> format_record(EpochRecord(3, (0.5, 0.25), (0.9, 0.95), 0.001, 1.5))
+    'epoch   3  loss 0.5000 0.2500  accuracy 0.9000 0.9500  rate 0.001  1.5 s'
+    """
+
+    def words(values: tuple[float | None, ...]) -> str:
+        return " ".join("-" if value is None else f"{value:.4f}" for value in values)
+
+    return (
+        f"epoch {record.epoch:3d}  loss {words(record.loss)}  accuracy {words(record.accuracy)}"
+        f"  rate {record.learning_rate:.3g}  {record.seconds:.1f} s"
+    )
+
+
 class DivergenceError(ArithmeticError):
     """A loss became infinite or not a number."""
 
