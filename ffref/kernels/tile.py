@@ -31,7 +31,7 @@ from llvmlite import ir
 
 from ffref.kernels._jit import declared, emitter, kernel
 from ffref.kernels.fused import multiply_add
-from ffref.kernels.host import AVX512, HOST_TILE
+from ffref.kernels.host import AVX512, HOST_TILE, TileShape
 from ffref.types import Array
 
 SHAPE = HOST_TILE or AVX512
@@ -93,7 +93,7 @@ def tile(
         1: sums start at zero. 0: they start at what `out` holds.
     """
     numbers = [rows, columns, a, a_row, a_step, b, b_step, out, out_row, depth, first]
-    builder.call(_tile_function(builder.module, element), numbers)
+    builder.call(tile_function(builder.module, element, SHAPE), numbers)
 
 
 class _Numbers(NamedTuple):
@@ -117,7 +117,7 @@ def tile_heights(rows: int) -> list[int]:
     return [rows, *(height for height in (4, 2, 1) if height < rows)]
 
 
-def _tile_function(module: ir.Module, element: ir.Type) -> ir.Function:
+def tile_function(module: ir.Module, element: ir.Type, shape: TileShape) -> ir.Function:
     """One function with a loop for each size of tile, and a switch that chooses among them."""
     name = f"ffref_tile_{element}"
     if name in module.globals:
@@ -128,26 +128,24 @@ def _tile_function(module: ir.Module, element: ir.Type) -> ir.Function:
     function.attributes.add("noinline")  # it is called from several places
     numbers = _Numbers(*function.args)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    lanes = SHAPE.vector_bytes // _size(element)
+    lanes = shape.vector_bytes // _size(element)
     vectors = builder.sdiv(builder.add(numbers.columns, _INT(lanes - 1)), _INT(lanes))
     nothing = function.append_basic_block("nothing")
-    case = builder.add(builder.mul(numbers.rows, _INT(SHAPE.vectors + 1)), vectors)
+    case = builder.add(builder.mul(numbers.rows, _INT(shape.vectors + 1)), vectors)
     switch = builder.switch(case, nothing)
-    for rows in tile_heights(ROWS):
-        for width in range(1, SHAPE.vectors + 1):
+    for rows in tile_heights(shape.rows):
+        for width in range(1, shape.vectors + 1):
             block = function.append_basic_block(f"tile_{rows}x{width}")
-            switch.add_case(_INT(rows * (SHAPE.vectors + 1) + width), block)
-            _emit_tile(ir.IRBuilder(block), numbers, element, rows, width)
+            switch.add_case(_INT(rows * (shape.vectors + 1) + width), block)
+            _emit_tile(_Vector(ir.IRBuilder(block), element, shape), numbers, rows, width)
     ir.IRBuilder(nothing).ret_void()
     return function
 
 
-def _emit_tile(
-    builder: ir.IRBuilder, numbers: _Numbers, element: ir.Type, rows: int, vectors: int
-) -> None:
+def _emit_tile(vector: "_Vector", numbers: _Numbers, rows: int, vectors: int) -> None:
     """The loop over k for one size of tile, from the first loads to the last stores."""
-    vector = _Vector(builder, element)
-    places = _places(builder, numbers, vector, rows, vectors)
+    builder = vector.builder
+    places = _places(vector, numbers, rows, vectors)
     mask = vector.mask(numbers.columns, vectors)
     blocks = {name: builder.append_basic_block(name) for name in ("load", "ready", "loop", "done")}
     begin = builder.block
@@ -170,7 +168,7 @@ def _emit_tile(
         _phi(builder, _INT, (value, blocks["ready"])) for value in (_INT(0), numbers.a, numbers.b)
     )
     sums = [_phi(builder, vector.type, (value, blocks["ready"])) for value in start]
-    b_row = [vector.load(builder.add(b, _INT(v * SHAPE.vector_bytes))) for v in range(vectors)]
+    b_row = [vector.load(builder.add(b, _INT(v * vector.bytes))) for v in range(vectors)]
     grown = []
     for row in range(rows):
         a_element = vector.repeat(builder.add(a, builder.mul(numbers.a_row, _INT(row))))
@@ -196,14 +194,14 @@ def _emit_tile(
 
 
 def _places(
-    builder: ir.IRBuilder, numbers: _Numbers, vector: "_Vector", rows: int, vectors: int
+    vector: "_Vector", numbers: _Numbers, rows: int, vectors: int
 ) -> list[tuple[ir.Value, bool]]:
     """Addresses in `out` of the tile's vectors, and which of them may be partly outside."""
-    places = []
+    builder, places = vector.builder, []
     for row in range(rows):
         begin = builder.add(numbers.out, builder.mul(numbers.out_row, _INT(row)))
         for v in range(vectors):
-            place = builder.add(begin, _INT(v * SHAPE.vector_bytes))
+            place = builder.add(begin, _INT(v * vector.bytes))
             places.append((place, v == vectors - 1))
     return places
 
@@ -223,11 +221,12 @@ def _size(element: ir.Type) -> int:
 class _Vector:
     """Emits the handful of vector instructions that the tile needs."""
 
-    def __init__(self, builder: ir.IRBuilder, element: ir.Type) -> None:
+    def __init__(self, builder: ir.IRBuilder, element: ir.Type, shape: TileShape) -> None:
         self.builder = builder
         self.element = element
         self.size = _size(element)
-        self.lanes = SHAPE.vector_bytes // self.size
+        self.bytes = shape.vector_bytes
+        self.lanes = self.bytes // self.size
         self.type = ir.VectorType(element, self.lanes)
         self.zero = ir.Constant(self.type, [0.0] * self.lanes)
         self.mask_type = ir.VectorType(_BOOL, self.lanes)
