@@ -73,7 +73,8 @@ def goodness_histograms(classifier: Classifier, X: Array, y: np.ndarray) -> Figu
             threshold = classifier.thresholds()[layer]
             axes.axvline(threshold, color="black", linestyle="--", label="threshold")
         axes.set(xlabel="goodness", ylabel="share", title=f"Layer {layer + 1}")
-        axes.legend()
+    # below the axes, where it covers no bar
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
