@@ -39,6 +39,27 @@ class Norm(NamedTuple):
     """(d_out, x) -> d_x, all (batch, units)"""
 
 
+class LabelledRows(NamedTuple):
+    """Rows that differ in their label only: `versions` of each sample, one after the other.
+
+    Row (version, i) is sample i's `shared` row with `strength[i]` added in the slot of its label.
+    """
+
+    shared: Array
+    """(samples, in_units): every label slot holds what the slot of a wrong label holds"""
+    slot: int
+    """column of the first class's slot; the other classes' follow"""
+    classes: int
+    strength: Array
+    """(samples,)"""
+    labels: NDArray[np.int64]
+    """(versions, samples)"""
+
+
+LayerInput = Array | LabelledRows
+"""Normalised rows, as a layer takes them."""
+
+
 class LayerContext(NamedTuple):
     """All that a layer may see besides its own input: the locality of the method.
 

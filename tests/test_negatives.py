@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ffref.formulas import NORMS
 from ffref.negatives import (
     append_label,
     append_neutral_label,
@@ -18,6 +19,7 @@ from ffref.negatives import (
     uniform_wrong_label,
     warn_if_overlay_hides_data,
 )
+from tests.labelled_rows import stacked
 
 X = np.array([[5.0, 6.0, 7.0], [8.0, 9.0, 10.0]], np.float32)
 LABELS = np.array([1, 0])
@@ -102,9 +104,10 @@ def test_overlay_warns_of_the_share_that_it_hides():
 
 
 def test_contrastive_batch_pairs_row_i_with_row_pairs_plus_i():
-    inputs, context = contrastive_batch(
-        X, LABELS, np.array([0, 1]), bind_label_encoding("append", classes=2)
+    rows, context = contrastive_batch(
+        X, LABELS, np.array([0, 1]), bind_label_encoding("append", classes=2), NORMS["none"]
     )
+    inputs = stacked(rows)
     np.testing.assert_array_equal(inputs[:, 3:], [[0, 1], [1, 0], [1, 0], [0, 1]])
     np.testing.assert_array_equal(inputs[:2, :3], inputs[2:, :3])
     np.testing.assert_array_equal(context.partner, [2, 3, 0, 1])

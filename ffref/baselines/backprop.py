@@ -8,7 +8,7 @@ import numpy as np
 
 from ffref.formulas import (
     relu,
-    relu_grad,
+    relu_vjp,
     softmax_cross_entropy,
     softmax_cross_entropy_grad,
 )
@@ -50,7 +50,7 @@ def backprop_grads(
             below = preactivations[depth - 1]
             d_input = dense_input_grad(network.layers[depth].dense, d_preactivation)  # (BP.5)
             d_activity = network.between_norm.vjp(d_input, relu(below))
-            d_preactivation = d_activity * relu_grad(below)  # (BP.6)
+            d_preactivation = relu_vjp(d_activity, below)  # (BP.6)
     return grads[::-1], logits
 
 

@@ -7,6 +7,7 @@ Derivations: docs/derivations/formulas.md.
 from ffref.formulas.elementwise import (
     relu,
     relu_grad,
+    relu_vjp,
     sigmoid,
     sigmoid_grad,
     softplus,
@@ -72,6 +73,7 @@ __all__ = [
     "negative_sum_of_squares_grad",
     "relu",
     "relu_grad",
+    "relu_vjp",
     "rms_normalize",
     "rms_normalize_vjp",
     "sigmoid",

@@ -1,11 +1,12 @@
 """Elementwise functions and their derivatives.
 
-Derivation: docs/derivations/formulas.md, equations ELEM.1 to ELEM.6.
+Derivation: docs/derivations/formulas.md, equations ELEM.1 to ELEM.7.
 """
 
 import numpy as np
 from scipy.special import expit
 
+from ffref.kernels import gate_rows
 from ffref.types import Array
 
 
@@ -61,3 +62,16 @@ def relu(x: Array) -> Array:
 def relu_grad(x: Array) -> Array:
     """Derivative of `relu`: 1 where x > 0, else 0 (at the kink x = 0: 0)."""
     return (x > 0).astype(x.dtype)  # (ELEM.6)
+
+
+def relu_vjp(d_out: Array, x: Array) -> Array:
+    """Pull-back of `relu`: d_out where x > 0, else 0; relu(x) does as well as x.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> relu_vjp(np.array([[5.0, 6.0]]), np.array([[-2.0, 3.0]]))
+    array([[0., 6.]])
+    """
+    shape = (-1, x.shape[-1])
+    return gate_rows(d_out.reshape(shape), x.reshape(shape)).reshape(x.shape)  # (ELEM.7)

@@ -10,6 +10,7 @@ divided by their largest entry first. The pull-back of a zero row is defined as 
 import numpy as np
 
 from ffref._checks import check_matrix
+from ffref.kernels import divide_rows, reject_rows
 from ffref.types import Array, Norm
 
 
@@ -43,13 +44,13 @@ def l2_direction(x: Array) -> tuple[Array, Array]:
     """Return `l2_normalize` of x and the lengths of its rows, (batch, units) and (batch, 1)."""
     x, scale, squares = _within_range(x)
     length = np.sqrt(squares)
-    return x / (length + _tiny(x)), length * scale  # (NORM.1)
+    return _divided(x, length), length * scale  # (NORM.1)
 
 
 def l2_direction_vjp(d_out: Array, direction: Array, length: Array) -> Array:
     """`l2_normalize_vjp`, where direction and length are at hand."""
-    radial = row_dot(direction, d_out)[:, None]
-    return _divided(d_out - direction * radial, length)  # (NORM.2)
+    radial = row_dot(direction, d_out)
+    return _rejected(d_out, direction, radial, length)  # (NORM.2)
 
 
 def rms_normalize(x: Array) -> Array:
@@ -66,16 +67,16 @@ def rms_normalize(x: Array) -> Array:
     """
     x, _, squares = _within_range(x)
     rms = np.sqrt(squares / x.dtype.type(x.shape[1]))
-    return x / (rms + _tiny(x))  # (NORM.3)
+    return _divided(x, rms)  # (NORM.3)
 
 
 def rms_normalize_vjp(d_out: Array, x: Array) -> Array:
     """Pull-back of `rms_normalize`: d_x = (d_out - z mean_j(z_j d_out_j)) / rms, z = x / rms."""
     x, scale, squares = _within_range(x)
     rms = np.sqrt(squares / x.dtype.type(x.shape[1]))
-    normalized = x / (rms + _tiny(x))
-    radial = row_dot(normalized, d_out)[:, None] / x.shape[1]
-    return _divided(d_out - normalized * radial, rms * scale)  # (NORM.4)
+    normalized = _divided(x, rms)
+    radial = row_dot(normalized, d_out) / x.shape[1]
+    return _rejected(d_out, normalized, radial, rms * scale)  # (NORM.4)
 
 
 def layer_normalize(x: Array) -> Array:
@@ -153,11 +154,16 @@ def _within_range(x: Array) -> tuple[Array, Array, Array]:
     return x, scale, row_dot(x, x)[:, None]
 
 
-def _divided(tangent: Array, norm: Array) -> Array:
-    """Return tangent / norm, and 0 in rows whose norm is 0; `tangent` is overwritten."""
-    zero = norm == 0
-    if zero.any():
-        tangent[zero[:, 0]] = 0
-        norm = np.where(zero, 1, norm)
-    tangent /= norm
-    return tangent
+def _divided(x: Array, norm: Array) -> Array:
+    """Return x / (norm + tiny), norm (batch, 1)."""
+    return divide_rows(x, (norm + _tiny(x))[:, 0])
+
+
+def _rejected(d_out: Array, axis: Array, radial: Array, norm: Array) -> Array:
+    """Return (d_out - axis radial) / norm, and 0 in rows whose norm (batch, 1) is 0."""
+    zero = norm[:, 0] == 0
+    if not zero.any():
+        return reject_rows(d_out, axis, radial, norm[:, 0])
+    d_x = reject_rows(d_out, axis, radial, np.where(zero, 1, norm[:, 0]))
+    d_x[zero] = 0
+    return d_x

@@ -1,13 +1,20 @@
 """Log-sum-exp and what is made of it: log-mean-exp, softmax, cross-entropy.
 
 Derivation: docs/derivations/formulas.md, equations LSE.1 to LSE.6. All act on the last axis,
-subtract the row's maximum first, and stay finite for every finite input.
+subtract the row's maximum first, and stay finite for every finite input. The loops over a row,
+with the equations' tags, stand in kernels/softmax.py.
 """
 
 import numpy as np
-from scipy.special import logsumexp
 
 from ffref._checks import check_labels, check_matrix, check_positive
+from ffref.kernels import (
+    cross_entropy_grad_rows,
+    cross_entropy_rows,
+    log_mean_exp_rows,
+    log_sum_exp_rows,
+    softmax_rows,
+)
 from ffref.types import Array, Labels
 
 
@@ -20,7 +27,10 @@ def log_sum_exp(x: Array) -> Array:
     >>> log_sum_exp(np.array([[0.0, 0.0], [1e4, 1e4]])).round(6)
     array([6.93147000e-01, 1.00006931e+04])
     """
-    return np.asarray(logsumexp(x, axis=-1), dtype=x.dtype)  # (LSE.1)
+    rows = _rows(x)
+    out = np.empty(len(rows), x.dtype)
+    log_sum_exp_rows(rows, out)
+    return out.reshape(x.shape[:-1])
 
 
 def log_sum_exp_grad(x: Array) -> Array:
@@ -37,8 +47,7 @@ def softmax(x: Array) -> Array:
     >>> softmax(np.array([[0.0, 0.0, -1e4]]))
     array([[0.5, 0.5, 0. ]])
     """
-    exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return _softmax(x, x.dtype.type(1))
 
 
 def log_mean_exp(x: Array, *, scale: float) -> Array:
@@ -53,18 +62,15 @@ def log_mean_exp(x: Array, *, scale: float) -> Array:
     >>> log_mean_exp(np.array([[0.5, 0.5, 0.5]]), scale=10.0)
     array([0.5])
     """
-    scale = _smooth_scale(x, scale)
-    # the maximum is taken out before the scaling, so that a huge scale cannot overflow; expm1 and
-    # log1p keep the digits that log(mean(exp)) loses where a small scale makes all terms near 1
-    top = x.max(axis=-1, keepdims=True)
-    below_top = np.log1p(np.expm1(_scaled(x - top, scale)).mean(axis=-1)) / scale
-    return top[..., 0] + below_top  # (LSE.3)
+    rows = _rows(x)
+    out = np.empty(len(rows), x.dtype)
+    log_mean_exp_rows(rows, _smooth_scale(x, scale), out)
+    return out.reshape(x.shape[:-1])
 
 
 def log_mean_exp_grad(x: Array, *, scale: float) -> Array:
     """Derivative of each row's `log_mean_exp` in that row: softmax_k(scale x_k)."""
-    below_top = x - x.max(axis=-1, keepdims=True)
-    return softmax(_scaled(below_top, _smooth_scale(x, scale)))  # (LSE.4)
+    return _softmax(x, _smooth_scale(x, scale))
 
 
 def softmax_cross_entropy(logits: Array, labels: Labels, *, label_smoothing: float = 0.0) -> float:
@@ -97,29 +103,32 @@ def softmax_cross_entropy(logits: Array, labels: Labels, *, label_smoothing: flo
     >>> round(softmax_cross_entropy(logits, np.array([1])), 6)  # log 4/3
     0.287682
     """
-    targets = _targets(logits, labels, label_smoothing)
-    top = logits.max(axis=1, keepdims=True)
-    # the maximum is taken out of both terms: what remains of a confident row is not lost
-    shifted = logits - top
-    return float((log_sum_exp(shifted) - (targets * shifted).sum(axis=1)).mean())  # (LSE.5)
+    weights = _target_weights(logits, labels, label_smoothing)
+    out = np.empty(len(logits), logits.dtype)
+    cross_entropy_rows(_rows(logits), *weights, out)
+    return float(out.mean())
 
 
 def softmax_cross_entropy_grad(
     logits: Array, labels: Labels, *, label_smoothing: float = 0.0
 ) -> Array:
     """Derivative of `softmax_cross_entropy` in `logits`: (softmax - t) / batch."""
-    targets = _targets(logits, labels, label_smoothing)
-    return (softmax(logits) - targets) / logits.dtype.type(len(logits))  # (LSE.6)
+    weights = _target_weights(logits, labels, label_smoothing)
+    out = np.empty(logits.shape, logits.dtype)
+    cross_entropy_grad_rows(_rows(logits), *weights, out)
+    return out
 
 
-def _targets(logits: Array, labels: Labels, label_smoothing: float) -> Array:
+def _target_weights(
+    logits: Array, labels: Labels, label_smoothing: float
+) -> tuple[Labels, np.floating, np.floating]:
+    """Labels, what the own class has on top, and what every class has: (1 - e), e / classes."""
     check_matrix(logits, "logits")
     check_labels(labels, *logits.shape)
     check_label_smoothing(label_smoothing)
-    classes = logits.shape[1]
-    targets = np.full(logits.shape, label_smoothing / classes, logits.dtype)
-    targets[np.arange(len(labels)), labels] += logits.dtype.type(1 - label_smoothing)
-    return targets
+    number = logits.dtype.type
+    every = number(label_smoothing / logits.shape[1])
+    return np.ascontiguousarray(labels, np.int64), number(1 - label_smoothing), every
 
 
 def check_label_smoothing(label_smoothing: float) -> None:
@@ -130,13 +139,19 @@ def check_label_smoothing(label_smoothing: float) -> None:
         )
 
 
-def _smooth_scale(x: Array, scale: float) -> float:
-    """Return a positive scale that x's dtype can hold."""
-    return max(check_positive(scale, "scale"), float(np.finfo(x.dtype).tiny))
+def _softmax(x: Array, scale: np.floating) -> Array:
+    rows = _rows(x)
+    out = np.empty(rows.shape, x.dtype)
+    softmax_rows(rows, scale, out)
+    return out.reshape(x.shape)
 
 
-def _scaled(x: Array, scale: float) -> Array:
-    """Return scale x in x's dtype; differences from the maximum may reach -inf, no lower."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = x * x.dtype.type(scale)
-    return np.where(x == 0, x, scaled)
+def _rows(x: Array) -> Array:
+    """All axes but the last joined; contiguous, as the loops want it."""
+    return np.ascontiguousarray(x.reshape(-1, x.shape[-1]))
+
+
+def _smooth_scale(x: Array, scale: float) -> np.floating:
+    """Return a positive scale in x's dtype; one beyond its range is infinite, or its smallest."""
+    with np.errstate(over="ignore"):
+        return x.dtype.type(max(check_positive(scale, "scale"), float(np.finfo(x.dtype).tiny)))

@@ -5,19 +5,45 @@ state; it checks the shapes of its arguments, because a compiled loop would read
 """
 
 from ffref.kernels.matmul import matmul, matmul_nt, matmul_tn
+from ffref.kernels.rows import (
+    add_bias_relu_rows,
+    add_bias_rows,
+    add_rows_relu,
+    divide_rows,
+    gate_rows,
+    reject_rows,
+)
+from ffref.kernels.softmax import (
+    cross_entropy_grad_rows,
+    cross_entropy_rows,
+    log_mean_exp_rows,
+    log_sum_exp_rows,
+    softmax_rows,
+)
 from ffref.kernels.subnormals import flush_subnormals
 from ffref.kernels.threads import available_cores, get_threads, set_threads
 from ffref.kernels.updates import adam_update, heavy_ball_update, moving_average_update
 
 __all__ = [
     "adam_update",
+    "add_bias_relu_rows",
+    "add_bias_rows",
+    "add_rows_relu",
     "available_cores",
+    "cross_entropy_grad_rows",
+    "cross_entropy_rows",
+    "divide_rows",
     "flush_subnormals",
+    "gate_rows",
     "get_threads",
     "heavy_ball_update",
+    "log_mean_exp_rows",
+    "log_sum_exp_rows",
     "matmul",
     "matmul_nt",
     "matmul_tn",
     "moving_average_update",
+    "reject_rows",
     "set_threads",
+    "softmax_rows",
 ]

@@ -1,8 +1,9 @@
 """Parameter updates in one pass over memory: the only functions that write into arguments.
 
-Derivation: docs/derivations/optimizers.md, equations OPT.1 to OPT.8. Each loop runs over
-start .. stop of flat arrays; parameters and slots are overwritten. Scalars come in the arrays'
-dtype, so that a float32 loop computes in float32.
+Derivation: docs/derivations/optimizers.md, equations OPT.1 to OPT.8. Each loop runs over flat
+arrays; parameters and slots are overwritten. Scalars come in the arrays' dtype, so that a float32
+loop computes in float32. A thread is given a slice instead of its borders: a loop from a border
+that might be negative, which in Python counts from the end, is not turned into vectors.
 """
 
 from collections.abc import Callable
@@ -13,17 +14,19 @@ from ffref.kernels._jit import kernel
 from ffref.kernels.threads import run_over_rows
 from ffref.types import Array
 
+CACHE_LINE = 64
+"""Elements between borders of threads: no line of memory is written by two of them."""
+
 SERIAL_BELOW = 1 << 16
 """Parameters below which handing work to a second thread costs more than it saves."""
 
 
 @kernel
 def heavy_ball_loop(
-    w: Array, g: Array, velocity: Array, rate: float, momentum: float, decay: float,
-    start: int, stop: int,
-) -> None:  # fmt: skip
+    w: Array, g: Array, velocity: Array, rate: float, momentum: float, decay: float
+) -> None:
     """Momentum on the decayed gradient."""
-    for i in range(start, stop):
+    for i in range(len(w)):
         velocity[i] = momentum * velocity[i] + (g[i] + decay * w[i])  # (OPT.1)
         w[i] = w[i] - rate * velocity[i]  # (OPT.2)
 
@@ -31,10 +34,10 @@ def heavy_ball_loop(
 @kernel
 def moving_average_loop(
     w: Array, g: Array, mean: Array, rate: float, momentum: float, decay: float,
-    one_less_momentum: float, start: int, stop: int,
+    one_less_momentum: float,
 ) -> None:  # fmt: skip
     """Step along a moving average of the gradient; the decay is outside of it."""
-    for i in range(start, stop):
+    for i in range(len(w)):
         mean[i] = momentum * mean[i] + one_less_momentum * g[i]  # (OPT.3)
         w[i] = w[i] - rate * (mean[i] + decay * w[i])  # (OPT.4)
 
@@ -44,10 +47,10 @@ def adam_loop(
     w: Array, g: Array, mean: Array, square: Array,
     rate: float, beta1: float, beta2: float, eps: float, decay: float,
     one_less_beta1: float, one_less_beta2: float,
-    mean_correction: float, square_correction: float, start: int, stop: int,
+    mean_correction: float, square_correction: float,
 ) -> None:  # fmt: skip
     """Adam, and with a decay AdamW."""
-    for i in range(start, stop):
+    for i in range(len(w)):
         mean[i] = beta1 * mean[i] + one_less_beta1 * g[i]  # (OPT.5)
         square[i] = beta2 * square[i] + one_less_beta2 * g[i] * g[i]  # (OPT.6)
         root = np.sqrt(square[i] * square_correction) + eps
@@ -101,6 +104,10 @@ def _run(loop: Callable[..., None], arrays: tuple[Array, ...], scalars: tuple[fl
     flat = [array.reshape(-1) for array in arrays]
     typed = [first.dtype.type(value) for value in scalars]
     if first.size < SERIAL_BELOW:
-        loop(*flat, *typed, 0, first.size)
-    else:
-        run_over_rows(lambda start, stop: loop(*flat, *typed, start, stop), first.size)
+        loop(*flat, *typed)
+        return
+
+    def update(start: int, stop: int) -> None:
+        loop(*(array[start:stop] for array in flat), *typed)
+
+    run_over_rows(update, first.size, multiple=CACHE_LINE)

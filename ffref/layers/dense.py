@@ -1,6 +1,6 @@
 """The dense layer: forward product, parameter gradients, input gradient.
 
-Derivation: docs/derivations/formulas.md, equations DENSE.1 to DENSE.4. The input gradient serves
+Derivation: docs/derivations/formulas.md, equations DENSE.1 to DENSE.5. The input gradient serves
 chains inside one block and the back-propagation baseline; local learning never calls it.
 """
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ffref.kernels import matmul, matmul_nt, matmul_tn
+from ffref.kernels import add_bias_relu_rows, add_bias_rows, matmul, matmul_nt, matmul_tn
 from ffref.types import Array
 
 
@@ -31,11 +31,23 @@ def dense_forward(dense: Dense, x: Array) -> Array:
     >>> dense_forward(Dense(np.array([[1.0], [2.0]]), np.array([0.5])), np.array([[3.0, 4.0]]))
     array([[11.5]])
     """
-    if x.ndim != 2 or x.shape[1] != len(dense.weight):
-        raise ValueError(f"this layer takes (batch, {len(dense.weight)}), got shape {x.shape}")
-    preactivation = matmul(x, dense.weight)
-    preactivation += dense.bias
-    return preactivation  # (DENSE.1)
+    preactivation = _product(dense, x)
+    add_bias_rows(preactivation, dense.bias)  # (DENSE.1)
+    return preactivation
+
+
+def dense_relu(dense: Dense, x: Array) -> Array:
+    """activity = relu(x @ weight + bias), with bias and relu in one pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> dense_relu(Dense(np.array([[1.0, -1.0]]), np.array([0.5, 0.5])), np.array([[3.0]]))
+    array([[3.5, 0. ]])
+    """
+    activity = _product(dense, x)
+    add_bias_relu_rows(activity, dense.bias)  # (DENSE.5)
+    return activity
 
 
 def dense_grads(x: Array, d_preactivation: Array) -> tuple[Array, Array]:
@@ -47,6 +59,17 @@ def dense_grads(x: Array, d_preactivation: Array) -> tuple[Array, Array]:
 def dense_input_grad(dense: Dense, d_preactivation: Array) -> Array:
     """Derivative in the input: d_x = d_preactivation @ weight.T."""
     return matmul_nt(d_preactivation, dense.weight)  # (DENSE.4)
+
+
+def check_inputs(dense: Dense, x: Array) -> None:
+    """`x` is (batch, in_units) for this layer."""
+    if x.ndim != 2 or x.shape[1] != len(dense.weight):
+        raise ValueError(f"this layer takes (batch, {len(dense.weight)}), got shape {x.shape}")
+
+
+def _product(dense: Dense, x: Array) -> Array:
+    check_inputs(dense, x)
+    return matmul(x, dense.weight)
 
 
 def he_dense(rng: np.random.Generator, in_units: int, out_units: int) -> Dense:

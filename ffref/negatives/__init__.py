@@ -1,6 +1,11 @@
 """Label encodings, wrong labels and contrastive batches."""
 
-from ffref.negatives.batches import contrastive_batch, labelled_context, paired_context
+from ffref.negatives.batches import (
+    contrastive_batch,
+    labelled_context,
+    labelled_rows,
+    paired_context,
+)
 from ffref.negatives.encodings import (
     LabelEncoding,
     append_label,
@@ -22,6 +27,7 @@ __all__ = [
     "contrastive_batch",
     "label_planes",
     "labelled_context",
+    "labelled_rows",
     "neutral_label_planes",
     "overlay_label",
     "overlay_neutral_label",

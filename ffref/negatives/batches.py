@@ -3,7 +3,7 @@
 import numpy as np
 
 from ffref.negatives.encodings import LabelEncoding
-from ffref.types import Array, Labels, LayerContext
+from ffref.types import Array, LabelledRows, Labels, LayerContext, LayerInput, Norm
 
 
 def labelled_context(labels: Labels, dtype: np.dtype) -> LayerContext:
@@ -37,12 +37,46 @@ def paired_context(labels: Labels, dtype: np.dtype) -> LayerContext:
     return LayerContext(np.tile(labels, 2), polarity, partner, zeros, zeros)
 
 
+def labelled_rows(
+    x: Array, labels: Labels, encoding: LabelEncoding, norm: Norm
+) -> LabelledRows | None:
+    """Normalised samples with several labels each, in the form that `layer_relu` works once on.
+
+    A normalisation treats all features of a row alike, so that rows that differ in which slot the
+    label stands are equal but for those slots: one row is normalised for all labels.
+
+    Parameters
+    ----------
+    x : (samples, features)
+    labels : (versions, samples)
+    encoding : LabelEncoding
+    norm : Norm
+        Of rows, alike in all features.
+
+    Returns
+    -------
+    LabelledRows, or None if the encoding has no slots, or fewer than two
+    """
+    if encoding.first_slot is None or encoding.classes < 2:
+        return None
+    slot = encoding.first_slot(x)
+    shared = norm.value(encoding.write(x, np.zeros(len(x), np.int64)))
+    wrong = shared[:, slot + 1].copy()
+    strength = shared[:, slot] - wrong
+    shared[:, slot] = wrong
+    return LabelledRows(shared, slot, encoding.classes, strength, labels)
+
+
 def contrastive_batch(
-    x: Array, labels: Labels, negative_labels: Labels, encoding: LabelEncoding
-) -> tuple[Array, LayerContext]:
-    """Each sample with its label, then each sample with its negative label.
+    x: Array, labels: Labels, negative_labels: Labels, encoding: LabelEncoding, norm: Norm
+) -> tuple[LayerInput, LayerContext]:
+    """Each sample with its label, then each sample with its negative label, normalised.
 
     x (P, features) -> inputs (2 P, ...) and their context
     """
-    inputs = np.concatenate([encoding.write(x, labels), encoding.write(x, negative_labels)])
-    return inputs, paired_context(labels, x.dtype)
+    context = paired_context(labels, x.dtype)
+    rows = labelled_rows(x, np.stack([labels, negative_labels]), encoding, norm)
+    if rows is not None:
+        return rows, context
+    plain = [encoding.write(x, labels), encoding.write(x, negative_labels)]
+    return norm.value(np.concatenate(plain)), context

@@ -25,6 +25,9 @@ class LabelEncoding(NamedTuple):
     """(x, labels) -> x that carries the labels"""
     write_neutral: Callable[[Array], Array]
     """x -> x that carries the neutral label"""
+    first_slot: Callable[[Array], int] | None
+    """x -> column of the first class's slot; None where a label is more than one number"""
+    classes: int
 
 
 def one_hot(labels: Labels, classes: int, dtype: np.dtype) -> Array:
@@ -112,10 +115,12 @@ def bind_label_encoding(name: str, *, classes: int, strength: float = 1.0) -> La
         name in _ENCODINGS,
         f"label encoding must be one of {', '.join(_ENCODINGS)}, got {name!r}",
     )
-    write, write_neutral = _ENCODINGS[name]
+    write, write_neutral, first_slot = _ENCODINGS[name]
     return LabelEncoding(
         partial(write, classes=classes, strength=strength),
         partial(write_neutral, classes=classes, strength=strength),
+        first_slot,
+        classes,
     )
 
 
@@ -159,8 +164,9 @@ def _neutral(batch: int, classes: int, strength: float, dtype: np.dtype) -> Arra
     return np.full((batch, classes), NEUTRAL * strength, dtype)
 
 
-_ENCODINGS = {
-    "append": (append_label, append_neutral_label),
-    "overlay": (overlay_label, overlay_neutral_label),
-    "planes": (label_planes, neutral_label_planes),
+_Write = Callable[..., Array]
+_ENCODINGS: dict[str, tuple[_Write, _Write, Callable[[Array], int] | None]] = {
+    "append": (append_label, append_neutral_label, lambda x: x.shape[1]),
+    "overlay": (overlay_label, overlay_neutral_label, lambda _x: 0),
+    "planes": (label_planes, neutral_label_planes, None),
 }

@@ -75,8 +75,7 @@ def ff_loss(
     1.410038
     """
     polarity = check_polarity(activity, polarity)
-    margin = polarity * (goodness.value(activity) - check_number(threshold, "threshold"))
-    return float(softplus(-margin).mean())  # (FF.2)
+    return _loss(_margin(goodness.value(activity), polarity, threshold))
 
 
 def ff_loss_grad(
@@ -84,9 +83,8 @@ def ff_loss_grad(
 ) -> Array:
     """Derivative of `ff_loss` in `activity`, (batch, units) -> (batch, units)."""
     polarity = check_polarity(activity, polarity)
-    margin = polarity * (goodness.value(activity) - check_number(threshold, "threshold"))
-    d_goodness = -polarity * sigmoid(-margin) / len(activity)  # (FF.3)
-    return d_goodness[:, None] * goodness.grad(activity)  # (FF.4)
+    margin = _margin(goodness.value(activity), polarity, threshold)
+    return _grad(margin, polarity, goodness.grad(activity))
 
 
 def ff(*, threshold: float, goodness: Goodness = SUM_OF_SQUARES) -> Objective:
@@ -112,14 +110,33 @@ def ff(*, threshold: float, goodness: Goodness = SUM_OF_SQUARES) -> Objective:
         return params
 
     def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
+        polarity = check_polarity(activity, context.polarity)
         scored = goodness.value(activity)
-        positive = context.polarity > 0
+        margin = _margin(scored, polarity, threshold)
+        positive = polarity > 0
         won = scored[positive] > scored[context.partner[positive]]
         return Evaluation(
-            loss(activity, context, params),
-            *grads(activity, context, params),
+            _loss(margin),
+            _grad(margin, polarity, goodness.grad(activity)),
+            (),
             goodness=scored,
             accuracy=float(won.mean()),
         )
 
     return Objective(loss, grads, advance, evaluate)
+
+
+def _margin(goodness: Array, polarity: Array, threshold: float) -> Array:
+    """How far each row is on its right side of the threshold."""
+    return polarity * (goodness - check_number(threshold, "threshold"))
+
+
+def _loss(margin: Array) -> float:
+    return float(softplus(-margin).mean())  # (FF.2)
+
+
+def _grad(margin: Array, polarity: Array, goodness_grad: Array) -> Array:
+    """d_activity, written over `goodness_grad`."""
+    d_goodness = -polarity * sigmoid(-margin) / len(margin)  # (FF.3)
+    goodness_grad *= d_goodness[:, None]  # (FF.4)
+    return goodness_grad

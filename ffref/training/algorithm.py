@@ -5,19 +5,21 @@ label, and predict by the goodness of every label; `one_pass` ones need no negat
 class scores off each layer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from ffref.layers import layer_relu, shared_product, version_relu
 from ffref.negatives import (
     LabelEncoding,
     contrastive_batch,
     labelled_context,
+    labelled_rows,
     uniform_wrong_label,
 )
-from ffref.training.network import Network, activities
-from ffref.types import Array, Goodness, Labels, LayerContext, Objective, Params
+from ffref.training.network import Network, activities, activities_above
+from ffref.types import Array, Goodness, Labels, LayerContext, LayerInput, Objective, Params
 
 
 class Algorithm(NamedTuple):
@@ -25,8 +27,8 @@ class Algorithm(NamedTuple):
 
     objectives: Sequence[Objective]
     """one for each layer"""
-    batch: Callable[[Array, Labels, np.random.Generator], tuple[Array, LayerContext]]
-    """(x, labels, rng) -> (inputs of the first layer, context)"""
+    batch: Callable[[Network, Array, Labels, np.random.Generator], tuple[LayerInput, LayerContext]]
+    """(network, x, labels, rng) -> (the first layer's input, normalised; context)"""
     scores: Callable[[Network, Array], Array]
     """(network, x) -> (layers, batch, classes)"""
     neutral: Callable[[Array], Array]
@@ -38,15 +40,16 @@ def contrastive(
 ) -> Algorithm:
     """Positives and uniform wrong labels; prediction by the goodness of every label."""
 
-    def batch(x: Array, labels: Labels, rng: np.random.Generator) -> tuple[Array, LayerContext]:
+    def batch(
+        network: Network, x: Array, labels: Labels, rng: np.random.Generator
+    ) -> tuple[LayerInput, LayerContext]:
         wrong = uniform_wrong_label(labels, classes=classes, rng=rng)
-        return contrastive_batch(x, labels, wrong, encoding)
+        return contrastive_batch(x, labels, wrong, encoding, network.input_norm)
 
     def scores(network: Network, x: Array) -> Array:
         out = np.empty((len(network.layers), len(x), classes), x.dtype)
-        for label in range(classes):
-            inputs = encoding.write(x, np.full(len(x), label))
-            for depth, activity in enumerate(activities(network, inputs)):
+        for label, first in enumerate(first_activities(network, x, encoding)):
+            for depth, activity in enumerate(activities_above(network, first)):
                 out[depth, :, label] = goodness.value(activity)
         return out
 
@@ -61,8 +64,10 @@ def one_pass(
     class_scores : (activity, params) -> (batch, classes)
     """
 
-    def batch(x: Array, labels: Labels, rng: np.random.Generator) -> tuple[Array, LayerContext]:
-        return x, labelled_context(labels, x.dtype)
+    def batch(
+        network: Network, x: Array, labels: Labels, rng: np.random.Generator
+    ) -> tuple[LayerInput, LayerContext]:
+        return network.input_norm.value(x), labelled_context(labels, x.dtype)
 
     def scores(network: Network, x: Array) -> Array:
         layers = zip(network.layers, activities(network, x), strict=True)
@@ -72,3 +77,22 @@ def one_pass(
         return x
 
     return Algorithm(objectives, batch, scores, neutral)
+
+
+def first_activities(network: Network, x: Array, encoding: LabelEncoding) -> Iterator[Array]:
+    """Activity of the first layer for each label in turn; each is overwritten by the next.
+
+    Where labels have slots, the samples meet the weights once for all labels.
+    """
+    dense = network.layers[0].dense
+    every_label = np.tile(np.arange(encoding.classes)[:, None], len(x))
+    rows = labelled_rows(x, every_label, encoding, network.input_norm)
+    if rows is None:
+        for labels in every_label:
+            yield layer_relu(dense, network.input_norm.value(encoding.write(x, labels)))
+        return
+    product = shared_product(dense, rows)
+    activity = np.empty_like(product)
+    for labels in every_label:
+        version_relu(dense, rows, product, labels, activity)
+        yield activity

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ffref.formulas import relu
-from ffref.layers import Dense, dense_forward
+from ffref.layers import Dense, dense_relu
 from ffref.types import Array, Norm, Params
 
 
@@ -30,7 +29,13 @@ def activities(network: Network, x: Array) -> Iterator[Array]:
     layer's goodness off the length of its input.
     """
     x = network.input_norm.value(x)
-    for layer in network.layers:
-        activity = relu(dense_forward(layer.dense, x))  # (LOCAL.1)
+    yield from activities_above(network, dense_relu(network.layers[0].dense, x))
+
+
+def activities_above(network: Network, activity: Array) -> Iterator[Array]:
+    """Activity of each layer, given that of the first."""
+    yield activity
+    for layer in network.layers[1:]:
+        x = network.between_norm.value(activity)
+        activity = dense_relu(layer.dense, x)
         yield activity
-        x = network.between_norm.value(activity)  # (LOCAL.2)

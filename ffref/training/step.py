@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ffref.formulas import relu, relu_grad
-from ffref.layers import dense_forward, dense_grads
+from ffref.formulas import relu_vjp
+from ffref.layers import layer_grads, layer_relu
 from ffref.training.algorithm import Algorithm
 from ffref.training.network import LocalLayer, Network
 from ffref.training.optimizers import Optimizer, OptimizerState
-from ffref.types import Array, Evaluation, Labels, LayerContext, Objective, Params
+from ffref.types import Array, Evaluation, Labels, LayerContext, LayerInput, Objective, Params
 
 
 class LocalGrads(NamedTuple):
@@ -39,7 +39,7 @@ class LayerReport(NamedTuple):
 
 
 def local_grads(
-    layer: LocalLayer, x: Array, context: LayerContext, objective: Objective
+    layer: LocalLayer, x: LayerInput, context: LayerContext, objective: Objective
 ) -> tuple[LocalGrads, Array, Evaluation]:
     """Gradients of one layer's objective, the layer's activity, and what was said of it.
 
@@ -47,7 +47,7 @@ def local_grads(
     ----------
     layer : LocalLayer
         Weight (in_units, out_units), bias (out_units,), the objective's params.
-    x : (batch, in_units)
+    x : (batch, in_units) or LabelledRows
         The layer's input, already normalised; a constant.
     context : LayerContext
         All else that the layer sees.
@@ -70,11 +70,10 @@ def local_grads(
     >>> local_grads(layer, np.array([[1.0]]), context, ff(threshold=4.0))[0].d_weight
     array([[-2.]])
     """
-    activity = relu(dense_forward(layer.dense, x))  # (LOCAL.1)
+    activity = layer_relu(layer.dense, x)  # (LOCAL.1)
     evaluation = objective.evaluate(activity, context, layer.params)  # (LOCAL.3)
-    # an active unit's relu has slope 1, and a unit is active where its activity is above 0
-    d_preactivation = evaluation.d_activity * relu_grad(activity)  # (LOCAL.4)
-    d_weight, d_bias = dense_grads(x, d_preactivation)  # (LOCAL.5)
+    d_preactivation = relu_vjp(evaluation.d_activity, activity)  # (LOCAL.4)
+    d_weight, d_bias = layer_grads(x, d_preactivation)  # (LOCAL.5)
     return LocalGrads(d_weight, d_bias, evaluation.d_params), activity, evaluation
 
 
@@ -96,8 +95,7 @@ def local_step(
     network = state.network
     layers, slots = list(network.layers), list(state.optimizer)
     reports: dict[int, LayerReport] = {}
-    inputs, context = algorithm.batch(x, labels, rng)
-    inputs = network.input_norm.value(inputs)
+    inputs, context = algorithm.batch(network, x, labels, rng)
     for depth, (layer, objective) in enumerate(
         zip(network.layers, algorithm.objectives, strict=True)
     ):
@@ -110,7 +108,7 @@ def local_step(
             params = objective.advance(activity, context, layer.params)
             layers[depth] = LocalLayer(layer.dense, params)
         else:
-            activity = relu(dense_forward(layer.dense, inputs))
+            activity = layer_relu(layer.dense, inputs)
             evaluation = objective.evaluate(activity, context, layer.params)
         context = carry(context, evaluation.goodness)
         inputs = network.between_norm.value(activity)  # (LOCAL.2)
