@@ -172,7 +172,7 @@ def test_gradients_are_those_of_autograd():
         mean = 0.9 * torch.tensor(state.peer_means[depth]) + 0.1 * up.detach().mean(0)
         # frozen surrogate of the peers' push: linear in the weighted sum, means held fixed
         loss = loss - 0.03 * ((mean.mean() - mean) * a).sum(1).mean()
-    features = [norm(h.detach()) for _, h in list(through(labelled(torch.tensor(0.1))))[1:]]
+    features = [norm(h.detach()) for _, h in list(through(labelled(0.1)))[1:]]
     logits = sum(f @ v for f, v in zip(features, readers, strict=True))
     logits = logits + torch.tensor(state.softmax_biases)
     cost = torch.nn.functional.cross_entropy(logits, torch.tensor(labels))
