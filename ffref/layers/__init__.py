@@ -8,12 +8,30 @@ from ffref.layers.dense import (
     he_dense,
     he_dense_layers,
 )
+from ffref.layers.readout import (
+    Readout,
+    ReadoutEvaluation,
+    readout_evaluate,
+    readout_features,
+    readout_logits,
+    readout_loss,
+    readout_loss_grads,
+    zero_readout,
+)
 
 __all__ = [
     "Dense",
+    "Readout",
+    "ReadoutEvaluation",
     "dense_forward",
     "dense_grads",
     "dense_input_grad",
     "he_dense",
     "he_dense_layers",
+    "readout_evaluate",
+    "readout_features",
+    "readout_logits",
+    "readout_loss",
+    "readout_loss_grads",
+    "zero_readout",
 ]
