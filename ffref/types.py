@@ -91,6 +91,9 @@ class Evaluation(NamedTuple):
     """(batch,) each row's goodness, or the score of its class; carried upwards"""
     accuracy: float
     """share of rows (contrastive: of pairs) that this layer alone gets right"""
+    d_preactivation: Array | None = None
+    """(batch, units), where a rule acts behind the nonlinearity: a step adds it to what came
+    through the relu's gate, so that silent units get it too"""
 
 
 class Objective(NamedTuple):

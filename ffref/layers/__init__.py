@@ -10,9 +10,21 @@ from ffref.layers.dense import (
     he_dense_layers,
 )
 from ffref.layers.labelled import layer_grads, layer_relu, shared_product, version_relu
+from ffref.layers.readout import (
+    Readout,
+    ReadoutEvaluation,
+    readout_evaluate,
+    readout_features,
+    readout_logits,
+    readout_loss,
+    readout_loss_grads,
+    zero_readout,
+)
 
 __all__ = [
     "Dense",
+    "Readout",
+    "ReadoutEvaluation",
     "dense_forward",
     "dense_grads",
     "dense_input_grad",
@@ -21,6 +33,12 @@ __all__ = [
     "he_dense_layers",
     "layer_grads",
     "layer_relu",
+    "readout_evaluate",
+    "readout_features",
+    "readout_logits",
+    "readout_loss",
+    "readout_loss_grads",
     "shared_product",
     "version_relu",
+    "zero_readout",
 ]
