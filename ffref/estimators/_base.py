@@ -277,7 +277,7 @@ class Classifier(Parameters, ABC):
 
     def goodness(self, X: Any) -> Array:
         """Goodness of each class over the layers that the readout counts, (samples, classes)."""
-        return read_out(self.layer_goodness(X), getattr(self, "readout", "last"))
+        return self._goodness(self._prepare(self._check_predict_argument(X)))
 
     def decision_function(self, X: Any) -> Array:
         """Goodness of each class, (samples, classes); of two, their difference, (samples,)."""
@@ -316,6 +316,10 @@ class Classifier(Parameters, ABC):
         if not hasattr(self, "state_"):
             raise not_fitted_error(f"this {type(self).__name__} is not fitted yet; call fit first")
 
+    def _goodness(self, x: Array) -> Array:
+        """`goodness` of prepared samples."""
+        return read_out(self._layer_scores(x), getattr(self, "readout", "last"))
+
     def _prepare(self, x: Array) -> Array:
         return x if self.standardizer_ is None else self.standardizer_(x)
 
@@ -345,7 +349,9 @@ class Classifier(Parameters, ABC):
             self.classes_,
             self.standardizer_,
             self.state_.network.layers,
+            self.state_.network.readout,
             self.state_.optimizer,
+            self.state_.readout_optimizer,
             self.history_,
             self.data_digest_,
         )
@@ -359,8 +365,8 @@ class Classifier(Parameters, ABC):
         classifier.n_features_in_ = fitted.features
         classifier.seed_ = int(fitted.parameters["random_state"])
         classifier.standardizer_ = fitted.standardizer
-        network = classifier._network(fitted.layers)
-        classifier.state_ = TrainingState(network, fitted.optimizer)
+        network = classifier._network(fitted.layers)._replace(readout=fitted.readout)
+        classifier.state_ = TrainingState(network, fitted.optimizer, fitted.readout_optimizer)
         classifier.history_ = fitted.history
         classifier.data_digest_ = fitted.data_digest
         classifier.structure_ = classifier._structure()

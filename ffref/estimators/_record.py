@@ -6,8 +6,14 @@ import numpy as np
 
 from ffref._version import __version__
 from ffref.estimators._validation import Standardizer
+from ffref.layers import Readout
 from ffref.training import EpochRecord, LocalLayer, OptimizerState
-from ffref.training.checkpoint import layers_from_arrays, layers_to_arrays
+from ffref.training.checkpoint import (
+    layers_from_arrays,
+    layers_to_arrays,
+    readout_from_arrays,
+    readout_to_arrays,
+)
 
 
 class Fitted(NamedTuple):
@@ -21,7 +27,9 @@ class Fitted(NamedTuple):
     classes: np.ndarray
     standardizer: Standardizer | None
     layers: tuple[LocalLayer, ...]
+    readout: Readout | None
     optimizer: tuple[OptimizerState, ...]
+    readout_optimizer: OptimizerState | None
     history: list[EpochRecord]
     data_digest: str
     """fingerprint of the samples and labels that the training began with"""
@@ -30,6 +38,7 @@ class Fitted(NamedTuple):
 def to_record(fitted: Fitted) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Named arrays, and what JSON can hold."""
     arrays = layers_to_arrays(fitted.layers, fitted.optimizer)
+    arrays |= readout_to_arrays(fitted.readout, fitted.readout_optimizer)
     arrays["classes"] = fitted.classes
     if fitted.standardizer is not None:
         arrays["standardizer.mean"], arrays["standardizer.std"] = fitted.standardizer
@@ -48,6 +57,7 @@ def to_record(fitted: Fitted) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def from_record(arrays: dict[str, np.ndarray], record: dict[str, Any]) -> Fitted:
     """Inverse of `to_record`; KeyError, TypeError or ValueError if something is missing."""
     layers, optimizer = layers_from_arrays(arrays)
+    readout, readout_optimizer = readout_from_arrays(arrays)
     if not layers:
         raise ValueError("it holds no layer")
     standardizer = None
@@ -68,7 +78,9 @@ def from_record(arrays: dict[str, np.ndarray], record: dict[str, Any]) -> Fitted
         arrays["classes"],
         standardizer,
         layers,
+        readout,
         optimizer,
+        readout_optimizer,
         history,
         str(record["data_digest"]),
     )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ffref._checks import check_count, check_matrix, require
-from ffref.formulas import softmax, softmax_cross_entropy, softmax_cross_entropy_grad
+from ffref.formulas import softmax_cross_entropy, softmax_cross_entropy_grad
 from ffref.kernels import matmul, matmul_tn
 from ffref.types import Array, Labels, Norm
 
@@ -32,7 +32,7 @@ class ReadoutEvaluation(NamedTuple):
     loss: float
     d_weights: tuple[Array, ...]
     d_bias: Array
-    probabilities: Array
+    logits: Array
     """(batch, classes)"""
 
 
@@ -146,14 +146,14 @@ def readout_loss_grads(
 def readout_evaluate(
     readout: Readout, features: Sequence[Array], labels: Labels
 ) -> ReadoutEvaluation:
-    """Loss, derivatives and probabilities from one pass."""
+    """Loss, derivatives and logits from one pass."""
     logits = readout_logits(readout, features)
     d_logits = softmax_cross_entropy_grad(logits, labels)
     return ReadoutEvaluation(
         softmax_cross_entropy(logits, labels),
         tuple(matmul_tn(feature, d_logits) for feature in features),  # (READ.4)
         d_logits.sum(axis=0),  # (READ.5)
-        softmax(logits),
+        logits,
     )
 
 

@@ -10,16 +10,26 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ffref._checks import require
 from ffref.layers import layer_relu, shared_product, version_relu
 from ffref.negatives import (
     LabelEncoding,
     contrastive_batch,
+    hard_wrong_label,
     labelled_context,
     labelled_rows,
+    paired_context,
     uniform_wrong_label,
+    wrong_class_probabilities,
 )
 from ffref.training.network import Network, activities, activities_above
+from ffref.training.readout import ReadoutTraining
 from ffref.types import Array, Goodness, Labels, LayerContext, LayerInput, Objective, Params
+
+
+Batch = Callable[
+    [Network, Array, Labels, Array | None, np.random.Generator], tuple[LayerInput, LayerContext]
+]
 
 
 class Algorithm(NamedTuple):
@@ -33,17 +43,36 @@ class Algorithm(NamedTuple):
     """(network, x) -> (layers, batch, classes)"""
     neutral: Callable[[Array], Array]
     """x -> inputs of the first layer that carry no label"""
+    readout: ReadoutTraining | None = None
+    """how the softmax readout is trained; None where there is none"""
 
 
 def contrastive(
-    objectives: Sequence[Objective], *, goodness: Goodness, encoding: LabelEncoding, classes: int
+    objectives: Sequence[Objective],
+    *,
+    goodness: Goodness,
+    encoding: LabelEncoding,
+    classes: int,
+    hard_labels: bool = False,
+    readout: ReadoutTraining | None = None,
 ) -> Algorithm:
-    """Positives and uniform wrong labels; prediction by the goodness of every label."""
+    """Positives and wrong labels; prediction by the goodness of every label.
+
+    Wrong labels are uniform, or drawn from the logits of the softmax readout (`hard_labels`).
+    """
+    require(
+        readout is not None or not hard_labels,
+        "hard negative labels are drawn from a softmax readout, and there is none",
+    )
 
     def batch(
-        network: Network, x: Array, labels: Labels, rng: np.random.Generator
+        network: Network, x: Array, labels: Labels, logits: Array | None, rng: np.random.Generator
     ) -> tuple[LayerInput, LayerContext]:
-        wrong = uniform_wrong_label(labels, classes=classes, rng=rng)
+        if hard_labels and logits is not None:
+            likely = wrong_class_probabilities(logits, labels)
+            wrong = hard_wrong_label(likely, labels, rng=rng)
+        else:
+            wrong = uniform_wrong_label(labels, classes=classes, rng=rng)
         return contrastive_batch(x, labels, wrong, encoding, network.input_norm)
 
     def scores(network: Network, x: Array) -> Array:
@@ -53,7 +82,33 @@ def contrastive(
                 out[depth, :, label] = goodness.value(activity)
         return out
 
-    return Algorithm(objectives, batch, scores, encoding.write_neutral)
+    return Algorithm(objectives, batch, scores, encoding.write_neutral, readout)
+
+
+def unsupervised(
+    objectives: Sequence[Objective],
+    *,
+    negatives: Callable[[Array, np.random.Generator], Array],
+    readout: ReadoutTraining,
+) -> Algorithm:
+    """Samples against made-up ones, no label; classes are read off by a softmax alone.
+
+    negatives : (x, rng) -> as many negative samples
+    """
+
+    def batch(
+        network: Network, x: Array, labels: Labels, logits: Array | None, rng: np.random.Generator
+    ) -> tuple[LayerInput, LayerContext]:
+        inputs = np.concatenate([x, negatives(x, rng)])
+        return network.input_norm.value(inputs), paired_context(labels, x.dtype)
+
+    def scores(network: Network, x: Array) -> Array:
+        raise ValueError(
+            "these layers never saw a label, so that none has a goodness of its own; read the "
+            "classes off the softmax readout"
+        )
+
+    return Algorithm(objectives, batch, scores, lambda x: x, readout)
 
 
 def one_pass(
@@ -65,7 +120,7 @@ def one_pass(
     """
 
     def batch(
-        network: Network, x: Array, labels: Labels, rng: np.random.Generator
+        network: Network, x: Array, labels: Labels, logits: Array | None, rng: np.random.Generator
     ) -> tuple[LayerInput, LayerContext]:
         return network.input_norm.value(x), labelled_context(labels, x.dtype)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ffref.layers import Dense
+from ffref.layers import Dense, Readout
 from ffref.training.network import LocalLayer
 from ffref.training.optimizers import OptimizerState
 
@@ -112,6 +112,32 @@ def layers_from_arrays(
         layers.append(LocalLayer(dense, params))
         states.append(OptimizerState(int(arrays[f"{prefix}.step"]), tuple(slots)))
     return tuple(layers), tuple(states)
+
+
+def readout_to_arrays(
+    readout: Readout | None, state: OptimizerState | None
+) -> dict[str, np.ndarray]:
+    """Name every array of a softmax readout and of its optimiser state; {} without one."""
+    if readout is None or state is None:
+        return {}
+    arrays = {"readout.bias": readout.bias, "readout.step": np.array(state.step)}
+    for i, (weight, slots) in enumerate(zip(readout.weights, state.slots, strict=True)):
+        arrays[f"readout.weight{i}"] = weight
+        for j, array in enumerate(slots):
+            arrays[f"readout.slot{i}.{j}"] = array
+    return arrays
+
+
+def readout_from_arrays(
+    arrays: Mapping[str, np.ndarray],
+) -> tuple[Readout | None, OptimizerState | None]:
+    """Inverse of `readout_to_arrays`."""
+    if "readout.bias" not in arrays:
+        return None, None
+    weights = _numbered(arrays, "readout.weight")
+    slots = tuple(_numbered(arrays, f"readout.slot{i}.") for i in range(len(weights)))
+    state = OptimizerState(int(arrays["readout.step"]), slots)
+    return Readout(weights, arrays["readout.bias"]), state
 
 
 def _numbered(arrays: Mapping[str, np.ndarray], prefix: str) -> tuple[np.ndarray, ...]:

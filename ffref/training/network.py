@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ffref.layers import Dense, dense_relu
+from ffref.layers import Dense, Readout, dense_relu
 from ffref.types import Array, Norm, Params
 
 
@@ -20,6 +20,8 @@ class Network(NamedTuple):
     layers: tuple[LocalLayer, ...]
     input_norm: Norm
     between_norm: Norm
+    readout: Readout | None = None
+    """a softmax on the layers' activities without a label, where there is one"""
 
 
 def activities(network: Network, x: Array) -> Iterator[Array]:

@@ -1,6 +1,6 @@
 """The local step: the one place where a loss meets a weight.
 
-Derivation: docs/derivations/local_step.md, equations LOCAL.1 to LOCAL.5. A step returns no d_x:
+Derivation: docs/derivations/local_step.md, equations LOCAL.1 to LOCAL.6. A step returns no d_x:
 that the chain stops at the layer is visible in the signature.
 """
 
@@ -13,6 +13,7 @@ from ffref.layers import layer_grads, layer_relu
 from ffref.training.algorithm import Algorithm
 from ffref.training.network import LocalLayer, Network
 from ffref.training.optimizers import Optimizer, OptimizerState
+from ffref.training.readout import network_features, readout_step
 from ffref.types import Array, Evaluation, Labels, LayerContext, LayerInput, Objective, Params
 
 
@@ -29,6 +30,9 @@ class TrainingState(NamedTuple):
 
     network: Network
     optimizer: tuple[OptimizerState, ...]
+    """of each layer"""
+    readout_optimizer: OptimizerState | None = None
+    """of the softmax readout, where there is one"""
 
 
 class LayerReport(NamedTuple):
@@ -73,6 +77,8 @@ def local_grads(
     activity = layer_relu(layer.dense, x)  # (LOCAL.1)
     evaluation = objective.evaluate(activity, context, layer.params)  # (LOCAL.3)
     d_preactivation = relu_vjp(evaluation.d_activity, activity)  # (LOCAL.4)
+    if evaluation.d_preactivation is not None:
+        d_preactivation += evaluation.d_preactivation  # (LOCAL.6)
     d_weight, d_bias = layer_grads(x, d_preactivation)  # (LOCAL.5)
     return LocalGrads(d_weight, d_bias, evaluation.d_params), activity, evaluation
 
@@ -90,12 +96,14 @@ def local_step(
 ) -> tuple[TrainingState, dict[int, LayerReport]]:
     """Update the layers `trained` on one batch, each by its own loss, from the bottom up.
 
-    A layer passes on the activity that it computed before its own update.
+    A layer passes on the activity that it computed before its own update. A softmax readout is
+    updated first, by what the layers say without a label.
     """
+    state, logits = _update_readout(algorithm, state, x, labels, learning_rate)
     network = state.network
     layers, slots = list(network.layers), list(state.optimizer)
     reports: dict[int, LayerReport] = {}
-    inputs, context = algorithm.batch(network, x, labels, rng)
+    inputs, context = algorithm.batch(network, x, labels, logits, rng)
     for depth, (layer, objective) in enumerate(
         zip(network.layers, algorithm.objectives, strict=True)
     ):
@@ -112,7 +120,8 @@ def local_step(
             evaluation = objective.evaluate(activity, context, layer.params)
         context = carry(context, evaluation.goodness)
         inputs = network.between_norm.value(activity)  # (LOCAL.2)
-    return TrainingState(network._replace(layers=tuple(layers)), tuple(slots)), reports
+    network = network._replace(layers=tuple(layers))
+    return state._replace(network=network, optimizer=tuple(slots)), reports
 
 
 def carry(context: LayerContext, goodness: Array) -> LayerContext:
@@ -123,6 +132,20 @@ def carry(context: LayerContext, goodness: Array) -> LayerContext:
         carried_goodness=context.carried_goodness + goodness,
         carried_margin=context.carried_margin + margin,
     )
+
+
+def _update_readout(
+    algorithm: Algorithm, state: TrainingState, x: Array, labels: Labels, learning_rate: float
+) -> tuple[TrainingState, Array | None]:
+    """Train the softmax readout, if there is one; return its logits from before."""
+    readout, readout_state = state.network.readout, state.readout_optimizer
+    if algorithm.readout is None or readout is None or readout_state is None:
+        return state, None
+    features = network_features(state.network, algorithm.neutral(x))
+    readout_state, logits = readout_step(
+        algorithm.readout, readout, readout_state, features, labels, learning_rate
+    )
+    return state._replace(readout_optimizer=readout_state), logits
 
 
 def _update(

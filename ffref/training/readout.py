@@ -1,0 +1,52 @@
+"""A softmax readout that is trained beside the layers, on what they say without a label.
+
+Source: Hinton (2022), section 3.3, and the official Matlab code: each batch is also shown with
+the neutral label; the readout learns from the normalised activities of that pass, and the wrong
+labels of the batch are drawn from its logits. Nothing of its loss reaches the layers.
+"""
+
+from typing import NamedTuple
+
+from ffref.layers import Readout, readout_evaluate, readout_features, readout_logits
+from ffref.training.network import Network, activities
+from ffref.training.optimizers import Optimizer, OptimizerState
+from ffref.types import Array, Labels
+
+
+class ReadoutTraining(NamedTuple):
+    """How a network's softmax readout is trained."""
+
+    optimizer: Optimizer
+    rate_factor: float
+    """times the learning rate of the layers"""
+
+
+def network_features(network: Network, neutral: Array) -> tuple[Array, ...]:
+    """What the readout reads, for inputs that carry no label."""
+    return readout_features(list(activities(network, neutral)), network.between_norm)
+
+
+def network_logits(network: Network, neutral: Array) -> Array:
+    """Logits of the softmax readout, (batch, features) -> (batch, classes)."""
+    if network.readout is None:
+        raise ValueError("this network has no softmax readout; train it with readout='softmax'")
+    return readout_logits(network.readout, network_features(network, neutral))
+
+
+def readout_step(
+    training: ReadoutTraining,
+    readout: Readout,
+    state: OptimizerState,
+    features: tuple[Array, ...],
+    labels: Labels,
+    learning_rate: float,
+) -> tuple[OptimizerState, Array]:
+    """Overwrite the readout's weights by one update; return its logits from before.
+
+    The bias stays as it is, as in Hinton's code.
+    """
+    evaluation = readout_evaluate(readout, features, labels)
+    rate = training.rate_factor * learning_rate
+    decayed = [True] * len(readout.weights)
+    weights, d_weights = readout.weights, evaluation.d_weights
+    return training.optimizer.update(weights, d_weights, state, rate, decayed), evaluation.logits
