@@ -275,7 +275,6 @@ def test_bound_to_hff_learned_params_come_first_and_the_mean_last():
     assert advanced[1].shape == (3,)
 
 
-@pytest.mark.xfail(reason="local_grads does not add Evaluation.d_preactivation yet", strict=True)
 def test_a_local_step_pushes_silent_units():
     x = np.array([[1.0, 2.0], [2.0, 1.0]])
     dense = Dense(np.array([[0.5, -1.0], [0.5, -1.0]]), np.zeros(2))

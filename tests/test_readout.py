@@ -50,7 +50,7 @@ def test_by_hand():
     label = np.array([0])
     evaluation = readout_evaluate(readout, features, label)
     np.testing.assert_allclose(readout_logits(readout, features), [[log2, 2 * log2]])
-    np.testing.assert_allclose(evaluation.probabilities, [[1 / 3, 2 / 3]])
+    np.testing.assert_allclose(evaluation.logits, [[log2, 2 * log2]])
     assert evaluation.loss == pytest.approx(math.log(3), rel=1e-15)
     # p - target = (-2/3, 2/3), times each feature
     np.testing.assert_allclose(evaluation.d_weights[0], [[-2 / 3, 2 / 3], [-4 / 3, 4 / 3]])
@@ -131,7 +131,7 @@ def test_autograd(case, dtype):
     evaluation = readout_evaluate(readout, features, labels)
     tolerance = SCALED_FLOAT32 if dtype == np.float32 else SCALED
     assert np.isclose(evaluation.loss, loss.item(), rtol=tolerance, atol=0)
-    assert evaluation.probabilities.dtype == dtype
+    assert evaluation.logits.dtype == dtype
     for mine, leaf in zip((*evaluation.d_weights, evaluation.d_bias), (*weights, bias),
                           strict=True):  # fmt: skip
         theirs = leaf.grad.numpy()

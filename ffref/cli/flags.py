@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 ALGORITHMS = ("hff", "ff", "backprop")
+RECIPES = ("hinton-matlab", "hinton-supervised", "hinton-unsupervised")
+"""Named experiments of `ffref.experiments.recipes`."""
 _ALL = ALGORITHMS
 _LOCAL = ("hff", "ff")
 _NORMS = ("none", "l2", "rms", "layer")
@@ -61,7 +63,7 @@ FLAGS = (
     Flag(("--weight-decay",), "weight_decay", _ALL, "on weights alone; not for adam", float),
     Flag(
         ("--schedule",), "schedule", _ALL, "of the learning rate",
-        choices=("cosine", "constant", "linear", "linear-second-half"),
+        choices=("cosine", "constant", "linear", "linear-second-half", "hinton"),
     ),
     Flag(("--warmup-steps",), "warmup_steps", _ALL, "steps of rising learning rate", int),
     Flag(("--standardize",), "standardize", _ALL, "features to mean 0 and deviation 1", None),
@@ -73,7 +75,7 @@ FLAGS = (
     ),
     Flag(
         ("--readout",), "readout", _LOCAL, "layers that count in prediction",
-        choices=("sum", "last", "sum-without-first"),
+        choices=("sum", "last", "sum-without-first", "softmax"),
     ),
     Flag(
         ("--label-smoothing",), "label_smoothing", ("hff", "backprop"),
@@ -99,6 +101,27 @@ FLAGS = (
     Flag(
         ("--label-encoding",), "label_encoding", ("ff",), "where the label goes",
         choices=("append", "overlay"),
+    ),
+    Flag(
+        ("--negatives",), "negatives", ("ff",), "wrong labels, or hybrid images without a label",
+        choices=("uniform", "hard", "hybrid"),
+    ),
+    Flag(
+        ("--mask-blurs",), "mask_blurs", ("ff",), "how often a hybrid's mask is blurred", int,
+        needs=("negatives", ("hybrid",)),
+    ),
+    Flag(("--peer-strength",), "peer_strength", ("ff",), "of peer normalisation", float),
+    Flag(
+        ("--readout-rate-factor",), "readout_rate_factor", ("ff",),
+        "learning rate of the softmax readout, times the layers'", float,
+    ),
+    Flag(
+        ("--readout-weight-decay",), "readout_weight_decay", ("ff",), "of the softmax readout",
+        float,
+    ),
+    Flag(
+        ("--initialization",), "initialization", ("ff",), "variance 2 or 1 over the inputs",
+        choices=("he", "lecun"),
     ),
     Flag(("--label-strength",), "label_strength", ("ff",), "value in the label's slot", float),
 )  # fmt: skip

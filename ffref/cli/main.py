@@ -13,12 +13,13 @@ from importlib import import_module
 from typing import NoReturn, TextIO
 
 from ffref._version import __version__
-from ffref.cli.flags import ALGORITHMS, FLAGS
+from ffref.cli.flags import ALGORITHMS, FLAGS, RECIPES
 
 _TRAIN_EXAMPLES = """examples:
   ffref train                                   HFF on the bundled digits, in seconds
   ffref train ff --epochs 30                    Hinton's Forward-Forward on the same
   ffref train hff --data mnist --data-dir DIR   DIR/mnist/train-images-idx3-ubyte.gz ...
+  ffref train hinton-matlab --data-dir DIR      a paper's experiment, setting by setting
   ffref train --data mine.npz --out runs/mine   arrays X and y of your own
   ffref train --resume runs/mine                go on after an interruption
 """
@@ -51,7 +52,16 @@ def _add_train(commands: "_SubParsersAction[_Parser]") -> None:
     train.epilog = _TRAIN_EXAMPLES
     # without choices=, which would blame this argument for the value of a mistyped flag
     train.add_argument(
-        "algorithm", nargs="?", metavar=f"{{{','.join(ALGORITHMS)}}}", help="default hff"
+        "algorithm",
+        nargs="?",
+        metavar=f"{{{','.join(ALGORITHMS)}}}",
+        help=f"default hff; or a recipe, with its own data and settings: {', '.join(RECIPES)}",
+    )
+    train.add_argument(
+        "--full",
+        action="store_true",
+        default=SUPPRESS,
+        help="a recipe in the size and length of its source",
     )
     _add_data(train, "digits, mnist, fashion-mnist, cifar10, cifar100, disk-and-ring or FILE.npz")
     train.add_argument(

@@ -11,6 +11,7 @@ from ffref._checks import require
 from ffref.cli.flags import ALGORITHMS, FLAGS
 from ffref.experiments import (
     DEFAULT_TEST_FRACTION,
+    RECIPES,
     Run,
     check_data_dir,
     is_file,
@@ -22,7 +23,7 @@ from ffref.experiments import (
 from ffref.report import write_figures
 from ffref.training import format_record
 
-_NOT_WITH_RESUME = ("data", "data_dir", "test_fraction", "out")
+_NOT_WITH_RESUME = ("data", "data_dir", "test_fraction", "out", "full")
 
 
 def run(options: Namespace) -> int:
@@ -37,21 +38,25 @@ def run(options: Namespace) -> int:
     result = test(prepared)
     data = prepared.data
     write_figures(prepared.classifier, data.X_test, data.y_test, prepared.folder / "figures")
-    layers = " ".join(f"{accuracy:.2%}" for accuracy in result["layer_accuracy"])
     print(
         f"test accuracy {result['accuracy']:.2%} on {result['samples']} samples "
-        f"(each layer alone: {layers}); {perf_counter() - started:.1f} s in all"
+        f"({_details(result)}); {perf_counter() - started:.1f} s in all"
     )
     say(f"run folder: {prepared.folder}")
     return 0
 
 
 def _start(options: Namespace) -> Run:
-    algorithm = options.algorithm or "hff"
+    name = options.algorithm or "hff"
+    recipe = name if name in RECIPES else None
+    algorithm = RECIPES[name].algorithm if recipe else name
     require(
         algorithm in ALGORITHMS,
-        f"there is no algorithm {algorithm!r}: choose one of {', '.join(ALGORITHMS)}",
+        f"there is no algorithm or recipe {name!r}: choose one of "
+        f"{', '.join((*ALGORITHMS, *RECIPES))}",
     )
+    full = hasattr(options, "full")
+    require(recipe is not None or not full, "--full does nothing without a recipe")
     given = {}
     for flag in FLAGS:
         if hasattr(options, flag.parameter):
@@ -62,7 +67,7 @@ def _start(options: Namespace) -> Run:
             )
             given[flag.parameter] = getattr(options, flag.parameter)
     _check_companions(given)
-    data = getattr(options, "data", "digits")
+    data = getattr(options, "data", RECIPES[name].data if recipe else "digits")
     require(
         is_file(data) or not hasattr(options, "test_fraction"),
         f"--test-fraction does nothing for {data}, which has a split of its own",
@@ -75,6 +80,8 @@ def _start(options: Namespace) -> Run:
         test_fraction=getattr(options, "test_fraction", DEFAULT_TEST_FRACTION),
         out=getattr(options, "out", None),
         given=given,
+        recipe=recipe,
+        full=full,
     )
 
 
@@ -102,11 +109,20 @@ def _resume(options: Namespace) -> Run:
     return old_run(Path(options.resume))
 
 
+def _details(result: dict[str, Any]) -> str:
+    """Accuracy of each layer alone, and of a softmax readout where there is one."""
+    layers = " ".join(f"{accuracy:.2%}" for accuracy in result["layer_accuracy"])
+    softmax = result["readout_accuracy"].get("softmax")
+    parts = [f"each layer alone: {layers}"] if layers else []
+    parts += [] if softmax is None else [f"softmax readout: {softmax:.2%}"]
+    return "; ".join(parts)
+
+
 def _opening(prepared: Run) -> str:
     data, config = prepared.data, prepared.config
     done = prepared.classifier.n_iter_
     return (
-        f"{config['algorithm']} on {config['data']}: {len(data.X)} training and "
+        f"{config.get('recipe') or config['algorithm']} on {config['data']}: {len(data.X)} training and "
         f"{len(data.X_test)} test samples, {data.X.shape[1]} features"
         + (f"; {done} epochs are done" if done else "")
     )

@@ -27,6 +27,7 @@ from ffref.estimators._validation import (
 )
 from ffref.formulas import NORMS, softmax
 from ffref.training import (
+    READOUTS,
     SCHEDULES,
     EpochRecord,
     LocalLayer,
@@ -58,6 +59,10 @@ _STRUCTURE = (
     "input_norm",
     "between_norm",
     "optimizer",
+    "negatives",
+    "image_shape",
+    "peer_strength",
+    "readout",
 )
 
 
@@ -315,6 +320,14 @@ class Classifier(Parameters, ABC):
     def _check_fitted(self) -> None:
         if not hasattr(self, "state_"):
             raise not_fitted_error(f"this {type(self).__name__} is not fitted yet; call fit first")
+
+    def readout_goodness(self, X: Any) -> tuple[Array, dict[str, Array]]:
+        """`layer_goodness`, and `goodness` by the name of each readout there is."""
+        return self._readout_goodness(self._prepare(self._check_predict_argument(X)))
+
+    def _readout_goodness(self, x: Array) -> tuple[Array, dict[str, Array]]:
+        scores = self._layer_scores(x)
+        return scores, {name: read_out(scores, name) for name in READOUTS}
 
     def _goodness(self, x: Array) -> Array:
         """`goodness` of prepared samples."""

@@ -7,11 +7,12 @@ import numpy as np
 
 from ffref._checks import require
 from ffref.estimators._base import Classifier
-from ffref.layers import he_dense_layers
+from ffref.layers import INITIAL_GAIN, Readout, draw_dense_layers
 from ffref.training import (
     READOUTS,
     Algorithm,
     LocalLayer,
+    Optimizer,
     Step,
     TrainingState,
     hidden_representation,
@@ -31,6 +32,10 @@ class LocalClassifier(Classifier):
     @abstractmethod
     def _algorithm(self, features: int, classes: int) -> Algorithm: ...
 
+    def _initialization(self) -> str:
+        """Of the weights: a name in `INITIAL_GAIN`."""
+        return "he"
+
     def _input_width(self, features: int, classes: int) -> int:
         """Width of the first layer's input; more than `features` where a label is appended."""
         return features
@@ -38,6 +43,18 @@ class LocalClassifier(Classifier):
     def _initial_params(self, rng: np.random.Generator, classes: int, units: int) -> Params:
         """Return the objective's own arrays for a layer of `units`; none for most."""
         return ()
+
+    def _initial_readout(self, classes: int) -> Readout | None:
+        """Return the softmax readout before training; None for most."""
+        return None
+
+    def _readout_optimizer(self) -> Optimizer:
+        """Of the softmax readout."""
+        return self._optimizer()
+
+    def _readouts(self) -> tuple[str, ...]:
+        """What `readout` may be."""
+        return READOUTS
 
     def _learned_params(self) -> int:
         """How many of the objective's arrays are learned by gradient."""
@@ -54,8 +71,8 @@ class LocalClassifier(Classifier):
             f"layer_schedule must be simultaneous or greedy, got {self.layer_schedule!r}",
         )
         require(
-            self.readout in READOUTS,
-            f"readout must be one of {', '.join(READOUTS)}, got {self.readout!r}",
+            self.readout in self._readouts(),
+            f"readout must be one of {', '.join(self._readouts())}, got {self.readout!r}",
         )
         self._algorithm(features=1, classes=2)
 
@@ -63,13 +80,17 @@ class LocalClassifier(Classifier):
         self, rng: np.random.Generator, features: int, classes: int
     ) -> TrainingState:
         width = self._input_width(features, classes)
-        dense = he_dense_layers(rng, (width, *self._hidden_layer_sizes()))
+        sizes = (width, *self._hidden_layer_sizes())
+        dense = draw_dense_layers(rng, sizes, INITIAL_GAIN[self._initialization()])
         layers = tuple(
             LocalLayer(layer, self._initial_params(rng, classes, layer.bias.size))
             for layer in dense
         )
         optimizer = initial_optimizer_states(self._optimizer(), layers, self._learned_params())
-        return TrainingState(self._network(layers), optimizer)
+        readout = self._initial_readout(classes)
+        readout_state = readout and self._readout_optimizer().init(readout.weights)
+        network = self._network(layers)._replace(readout=readout)
+        return TrainingState(network, optimizer, readout_state)
 
     def _step(self, features: int, classes: int) -> Step:
         algorithm = self._algorithm(features, classes)

@@ -8,7 +8,7 @@ import numpy as np
 from ffref.baselines import backprop_logits, backprop_step
 from ffref.estimators._base import Classifier
 from ffref.formulas.softmax import check_label_smoothing
-from ffref.layers import he_dense_layers
+from ffref.layers import INITIAL_GAIN, draw_dense_layers
 from ffref.training import (
     LocalLayer,
     Step,
@@ -94,7 +94,9 @@ class BackpropClassifier(Classifier):
         self, rng: np.random.Generator, features: int, classes: int
     ) -> TrainingState:
         sizes = (features, *self._hidden_layer_sizes(), classes)
-        layers = tuple(LocalLayer(dense, ()) for dense in he_dense_layers(rng, sizes))
+        layers = tuple(
+            LocalLayer(dense, ()) for dense in draw_dense_layers(rng, sizes, INITIAL_GAIN["he"])
+        )
         states = initial_optimizer_states(self._optimizer(), layers, learned_params=0)
         return TrainingState(self._network(layers), states)
 

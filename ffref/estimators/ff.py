@@ -1,14 +1,29 @@
 """Forward-Forward (Hinton 2022) as a classifier."""
 
+import math
+from functools import partial
 from typing import Any
 
-from ffref._checks import check_number, require
+import numpy as np
+
+from ffref._checks import check_number, check_positive, require
 from ffref.estimators._local import LocalClassifier
 from ffref.formulas import GOODNESS
-from ffref.negatives import bind_label_encoding, warn_if_overlay_hides_data
+from ffref.layers import INITIAL_GAIN, Readout, zero_readout
+from ffref.negatives import bind_label_encoding, hybrid_negatives, warn_if_overlay_hides_data
 from ffref.objectives.ff import ff
-from ffref.training import Algorithm, contrastive
-from ffref.types import Array
+from ffref.objectives.peer import peer_initial_mean, with_peer_rule
+from ffref.training import (
+    Algorithm,
+    Optimizer,
+    ReadoutTraining,
+    bind_optimizer,
+    contrastive,
+    in_blocks,
+    network_logits,
+    unsupervised,
+)
+from ffref.types import Array, Params
 
 
 class FFClassifier(LocalClassifier):
@@ -31,8 +46,25 @@ class FFClassifier(LocalClassifier):
         Label in extra columns, or over the first features (images with an empty border).
     label_strength : float
         Value in the true label's slot.
-    readout : {"sum-without-first", "sum", "last"}
+    negatives : {"uniform", "hard", "hybrid"}
+        Wrong labels drawn evenly, or from the softmax readout, which finds them likely; or hybrid
+        images: no label is shown at all, and the softmax readout predicts.
+    image_shape : tuple of int, optional
+        (height, width) or (height, width, channels) for hybrid images; None: a square.
+    mask_blurs : int
+        How often the mask of a hybrid image is blurred: the more, the larger its regions.
+    peer_strength : float
+        Of peer normalisation, Hinton's rule that keeps units about equally active; 0: none.
+    readout : {"sum-without-first", "sum", "last", "softmax"}
         Layers whose goodness is added to predict. Default: all but the first, as Hinton does.
+        "softmax": one pass with a neutral label, from the normalised activity of all layers but
+        the first.
+    readout_rate_factor : float
+        Learning rate of the softmax readout, times that of the layers.
+    readout_weight_decay : float
+        Of the softmax readout.
+    initialization : {"he", "lecun"}
+        Variance of the weights at the start: 2 / inputs or 1 / inputs.
     layer_schedule, max_iter, batch_size, learning_rate_init, optimizer, momentum, weight_decay,
     schedule, warmup_steps, standardize, input_norm, between_norm, random_state, verbose
         As in `HFFClassifier`. `batch_size` counts samples; each gives a positive and a negative.
@@ -62,7 +94,14 @@ class FFClassifier(LocalClassifier):
         threshold: float | None = None,
         label_encoding: str = "append",
         label_strength: float = 1.0,
+        negatives: str = "uniform",
+        image_shape: Any = None,
+        mask_blurs: int = 10,
+        peer_strength: float = 0.0,
         readout: str = "sum-without-first",
+        readout_rate_factor: float = 1.0,
+        readout_weight_decay: float = 0.0,
+        initialization: str = "he",
         layer_schedule: str = "simultaneous",
         max_iter: int = 50,
         batch_size: int = 64,
@@ -83,7 +122,14 @@ class FFClassifier(LocalClassifier):
         self.threshold = threshold
         self.label_encoding = label_encoding
         self.label_strength = label_strength
+        self.negatives = negatives
+        self.image_shape = image_shape
+        self.mask_blurs = mask_blurs
+        self.peer_strength = peer_strength
         self.readout = readout
+        self.readout_rate_factor = readout_rate_factor
+        self.readout_weight_decay = readout_weight_decay
+        self.initialization = initialization
         self.layer_schedule = layer_schedule
         self.max_iter = max_iter
         self.batch_size = batch_size
@@ -101,17 +147,30 @@ class FFClassifier(LocalClassifier):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        require(
-            self.label_encoding in ("append", "overlay"),
-            f"label_encoding must be append or overlay, got {self.label_encoding!r}",
-        )
+        for name, value, known in (
+            ("label_encoding", self.label_encoding, ("append", "overlay")),
+            ("negatives", self.negatives, ("uniform", "hard", "hybrid")),
+            ("initialization", self.initialization, tuple(INITIAL_GAIN)),
+        ):
+            require(value in known, f"{name} must be one of {', '.join(known)}, got {value!r}")
         require(
             check_number(self.label_strength, "label_strength") != 0,
             "label_strength must not be 0: positives and negatives would be equal",
         )
+        require(
+            self.negatives != "hybrid" or self.readout == "softmax",
+            f"with hybrid images no layer sees a label, so that readout must be 'softmax', got "
+            f"{self.readout!r}",
+        )
+        check_number(self.peer_strength, "peer_strength")
+        check_positive(self.readout_rate_factor, "readout_rate_factor")
+        self._readout_optimizer()
 
     def _check_training_data(self, x: Array, classes: int) -> None:
-        if self.label_encoding == "overlay":
+        if self.negatives == "hybrid":
+            require(len(x) >= 2, "hybrid images need at least 2 samples")
+            hybrid_shape(self.image_shape, x.shape[1])
+        elif self.label_encoding == "overlay":
             require(
                 classes <= x.shape[1],
                 f"label_encoding 'overlay' needs a feature for each of {classes} classes, got "
@@ -127,10 +186,27 @@ class FFClassifier(LocalClassifier):
         )
         goodness = GOODNESS[self.goodness_function]
         objectives = [ff(threshold=theta, goodness=goodness) for theta in self.thresholds()]
+        if self.peer_strength:
+            strength = self.peer_strength
+            objectives = [with_peer_rule(one, strength=strength) for one in objectives]
+        readout = None
+        if self._has_softmax():
+            readout = ReadoutTraining(self._readout_optimizer(), self.readout_rate_factor)
+        if self.negatives == "hybrid" and readout is not None:
+            shape, blurs = hybrid_shape(self.image_shape, features), self.mask_blurs
+            hybrids = partial(_hybrids, image_shape=shape, blurs=blurs)
+            return unsupervised(objectives, negatives=hybrids, readout=readout)
         encoding = bind_label_encoding(
             self.label_encoding, classes=classes, strength=self.label_strength
         )
-        return contrastive(objectives, goodness=goodness, encoding=encoding, classes=classes)
+        return contrastive(
+            objectives,
+            goodness=goodness,
+            encoding=encoding,
+            classes=classes,
+            hard_labels=self.negatives == "hard",
+            readout=readout,
+        )
 
     def thresholds(self) -> list[float]:
         """Threshold of each layer."""
@@ -145,12 +221,75 @@ class FFClassifier(LocalClassifier):
     def _goodness_is_a_sum(self) -> bool:
         return self.goodness_function.endswith("sum")
 
+    def _initialization(self) -> str:
+        return self.initialization
+
+    def _initial_params(self, rng: np.random.Generator, classes: int, units: int) -> Params:
+        return (peer_initial_mean(units, np.dtype(np.float32)),) if self.peer_strength else ()
+
+    def _initial_readout(self, classes: int) -> Readout | None:
+        if not self._has_softmax():
+            return None
+        sizes = self._hidden_layer_sizes()
+        return zero_readout(sizes[1:] or sizes, classes, np.dtype(np.float32))
+
+    def _readout_optimizer(self) -> Optimizer:
+        return bind_optimizer(
+            self.optimizer, momentum=self.momentum, weight_decay=self.readout_weight_decay
+        )
+
+    def _has_softmax(self) -> bool:
+        """Whether a softmax readout is trained: to predict, or to draw hard labels from."""
+        return self.readout == "softmax" or self.negatives == "hard"
+
+    def _readouts(self) -> tuple[str, ...]:
+        return (*super()._readouts(), "softmax")
+
     def _input_width(self, features: int, classes: int) -> int:
-        return features + classes if self.label_encoding == "append" else features
+        appended = self.label_encoding == "append" and self.negatives != "hybrid"
+        return features + classes if appended else features
+
+    def _goodness(self, x: Array) -> Array:
+        return self._softmax_logits(x) if self.readout == "softmax" else super()._goodness(x)
+
+    def _softmax_logits(self, x: Array) -> Array:
+        algorithm, network = self._fitted_algorithm(), self.state_.network
+        return in_blocks(lambda rows: network_logits(network, algorithm.neutral(rows)), x, axis=0)
+
+    def _readout_goodness(self, x: Array) -> tuple[Array, dict[str, Array]]:
+        if self.negatives == "hybrid":
+            nothing = np.empty((0, len(x), len(self.classes_)), x.dtype)
+            return nothing, {"softmax": self._softmax_logits(x)}
+        scores, readouts = super()._readout_goodness(x)
+        if self._has_softmax():
+            readouts["softmax"] = self._softmax_logits(x)
+        return scores, readouts
 
     def _class_logits(self, goodness: Array) -> Array:
-        """Mean goodness per unit of the layers that are read; not calibrated."""
+        """Logits of the softmax; or mean goodness per unit of the layers read, uncalibrated."""
+        if self.readout == "softmax":
+            return goodness
         read = self.state_.network.layers[self._layers_read()]
         if self._goodness_is_a_sum():
             return goodness / sum(layer.dense.bias.size for layer in read)
         return goodness / len(read)
+
+
+def hybrid_shape(image_shape: Any, features: int) -> tuple[int, ...]:
+    """Shape of the images whose pixels are the features; None: square, of 1 or 3 channels."""
+    if image_shape is not None:
+        return tuple(image_shape)
+    for channels in (1, 3):
+        side = math.isqrt(features // channels)
+        if channels * side * side == features:
+            return (side, side, channels)
+    raise ValueError(
+        f"{features} features are no square image; pass image_shape=(height, width) or "
+        f"(height, width, channels)"
+    )
+
+
+def _hybrids(
+    x: Array, rng: np.random.Generator, *, image_shape: tuple[int, ...], blurs: int
+) -> Array:
+    return hybrid_negatives(x, image_shape=image_shape, blurs=blurs, rng=rng)

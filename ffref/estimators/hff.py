@@ -48,7 +48,7 @@ class HFFClassifier(LocalClassifier):
         Of heavy-ball and moving-average.
     weight_decay : float
         Acts on weights alone; Adam has none, use AdamW.
-    schedule : {"cosine", "constant", "linear", "linear-second-half"}
+    schedule : {"cosine", "constant", "linear", "linear-second-half", "hinton"}
     warmup_steps : int
         Steps over which the learning rate rises from 0.
     standardize : bool

@@ -7,10 +7,12 @@ from ffref.experiments.datasets import (
     is_file,
     load_train_test,
 )
+from ffref.experiments.recipes import RECIPES
 from ffref.experiments.training import Run, evaluate, new_run, old_run, test, train
 
 __all__ = [
     "DEFAULT_TEST_FRACTION",
+    "RECIPES",
     "Run",
     "TrainTest",
     "check_data_dir",

@@ -10,6 +10,7 @@ from ffref._checks import require
 from ffref.estimators import ESTIMATORS, Classifier, load
 from ffref.experiments.datasets import TrainTest, is_file, load_train_test
 from ffref.experiments.presets import PRESETS
+from ffref.experiments.recipes import RECIPES
 from ffref.experiments.run_folder import (
     CHECKPOINT,
     CONFIG,
@@ -22,7 +23,6 @@ from ffref.experiments.run_folder import (
     write_json_lines,
 )
 from ffref.training import EpochRecord
-from ffref.training.prediction import READOUTS, read_out
 
 
 class Run(NamedTuple):
@@ -42,18 +42,25 @@ def new_run(
     test_fraction: float,
     out: str | None,
     given: dict[str, Any],
+    recipe: str | None = None,
+    full: bool = False,
 ) -> Run:
     """Check settings and data, then make the run folder with config.json and env.json.
 
-    `given` are constructor arguments; they override the preset of (algorithm, data).
+    `given` are constructor arguments; they override those of the recipe, or of the preset of
+    (algorithm, data). `full` takes the size and length of the recipe's source.
     """
     kind = ESTIMATORS[algorithm]
-    preset = PRESETS.get((algorithm, data), {})
+    if recipe is not None:
+        preset = RECIPES[recipe].parameters | (RECIPES[recipe].full if full else {})
+    else:
+        preset = PRESETS.get((algorithm, data), {})
     classifier = kind(**{"random_state": 0, **preset, **given})
     loaded = load_train_test(data, data_dir, test_fraction=test_fraction)
     classifier.start(loaded.X, loaded.y)
     config = {
         "algorithm": algorithm,
+        "recipe": recipe,
         # absolute, so that the run can be evaluated and resumed from any folder
         "data": str(Path(data).resolve()) if is_file(data) else data,
         "data_dir": None if data_dir is None else str(Path(data_dir).expanduser().resolve()),
@@ -61,7 +68,7 @@ def new_run(
         "parameters": classifier.get_params(),
     }
     stem = Path(data).stem
-    folder = new_run_folder(out, f"{algorithm}-{stem}-seed{classifier.random_state}")
+    folder = new_run_folder(out, f"{recipe or algorithm}-{stem}-seed{classifier.random_state}")
     write_json(folder / CONFIG, config)
     write_json(folder / ENVIRONMENT, environment())
     return Run(folder, config, classifier, loaded)
@@ -109,7 +116,7 @@ def evaluate(classifier: Classifier, X: np.ndarray, y: np.ndarray) -> dict[str, 
         f"none of the labels is a class of this run: it knows "
         f"{classifier.classes_[:10].tolist()}, got {np.unique(y)[:10].tolist()}",
     )
-    scores = classifier.layer_goodness(X)
+    scores, readouts = classifier.readout_goodness(X)
     own = getattr(classifier, "readout", "last")
 
     def accuracy(goodness: np.ndarray) -> float:
@@ -118,9 +125,9 @@ def evaluate(classifier: Classifier, X: np.ndarray, y: np.ndarray) -> dict[str, 
     return {
         "samples": len(y),
         "readout": own,
-        "accuracy": accuracy(read_out(scores, own)),
+        "accuracy": accuracy(readouts[own]),
         "layer_accuracy": [accuracy(layer) for layer in scores],
-        "readout_accuracy": {name: accuracy(read_out(scores, name)) for name in READOUTS},
+        "readout_accuracy": {name: accuracy(goodness) for name, goodness in readouts.items()},
     }
 
 

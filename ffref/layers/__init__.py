@@ -1,13 +1,14 @@
 """Layers: forward and parameter gradients. Weights travel in NamedTuples."""
 
 from ffref.layers.dense import (
+    INITIAL_GAIN,
     Dense,
     dense_forward,
     dense_grads,
     dense_input_grad,
     dense_relu,
-    he_dense,
-    he_dense_layers,
+    draw_dense,
+    draw_dense_layers,
 )
 from ffref.layers.labelled import layer_grads, layer_relu, shared_product, version_relu
 from ffref.layers.readout import (
@@ -22,6 +23,7 @@ from ffref.layers.readout import (
 )
 
 __all__ = [
+    "INITIAL_GAIN",
     "Dense",
     "Readout",
     "ReadoutEvaluation",
@@ -29,8 +31,8 @@ __all__ = [
     "dense_grads",
     "dense_input_grad",
     "dense_relu",
-    "he_dense",
-    "he_dense_layers",
+    "draw_dense",
+    "draw_dense_layers",
     "layer_grads",
     "layer_relu",
     "readout_evaluate",

@@ -72,13 +72,20 @@ def _product(dense: Dense, x: Array) -> Array:
     return matmul(x, dense.weight)
 
 
-def he_dense(rng: np.random.Generator, in_units: int, out_units: int) -> Dense:
-    """Draw weights from N(0, 2 / in_units), He et al. (2015), with zero bias; float64."""
-    weight = rng.standard_normal((in_units, out_units)) * np.sqrt(2 / in_units)
+INITIAL_GAIN = {"he": 2.0, "lecun": 1.0}
+"""Mean square of a layer's weighted sums for inputs of mean square 1: 2, of which a relu leaves
+half, He et al. (2015); or 1, LeCun et al. (1998), which Hinton's code takes."""
+
+
+def draw_dense(rng: np.random.Generator, in_units: int, out_units: int, gain: float) -> Dense:
+    """Draw weights from N(0, gain / in_units), with zero bias; float64."""
+    weight = rng.standard_normal((in_units, out_units)) * np.sqrt(gain / in_units)
     return Dense(weight, np.zeros(out_units))
 
 
-def he_dense_layers(rng: np.random.Generator, sizes: tuple[int, ...]) -> list[Dense]:
-    """He-initialised float32 layers between neighbouring sizes."""
-    layers = (he_dense(rng, *pair) for pair in pairwise(sizes))
+def draw_dense_layers(
+    rng: np.random.Generator, sizes: tuple[int, ...], gain: float
+) -> list[Dense]:
+    """Draw float32 layers between neighbouring sizes."""
+    layers = (draw_dense(rng, *pair, gain) for pair in pairwise(sizes))
     return [Dense(*(array.astype(np.float32) for array in layer)) for layer in layers]

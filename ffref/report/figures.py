@@ -18,10 +18,10 @@ _POSITIVE, _NEGATIVE = "#1b6ca8", "#d1603d"
 def write_figures(classifier: Classifier, X: Array, y: np.ndarray, folder: Path) -> list[Path]:
     """Write all figures that suit the classifier; X, y are held-out samples."""
     folder.mkdir(exist_ok=True)
-    figures = {
-        "learning_curves.png": learning_curves(classifier),
-        "goodness_histograms.png": goodness_histograms(classifier, X[:_SAMPLES], y[:_SAMPLES]),
-    }
+    figures = {"learning_curves.png": learning_curves(classifier)}
+    if not (isinstance(classifier, FFClassifier) and classifier.negatives == "hybrid"):
+        histograms = goodness_histograms(classifier, X[:_SAMPLES], y[:_SAMPLES])
+        figures["goodness_histograms.png"] = histograms
     if isinstance(classifier, HFFClassifier):
         figures["prototypes.png"] = prototype_cosines(classifier)
     return [_save(figure, folder / name) for name, figure in figures.items()]

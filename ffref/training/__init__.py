@@ -1,6 +1,6 @@
 """Optimisers, schedules, the local step, the loop, checkpoints and prediction."""
 
-from ffref.training.algorithm import Algorithm, contrastive, one_pass
+from ffref.training.algorithm import Algorithm, contrastive, one_pass, unsupervised
 from ffref.training.loop import (
     DivergenceError,
     EpochRecord,
@@ -12,7 +12,14 @@ from ffref.training.loop import (
 )
 from ffref.training.network import LocalLayer, Network, activities
 from ffref.training.optimizers import Optimizer, OptimizerState, bind_optimizer
-from ffref.training.prediction import READOUTS, hidden_representation, layer_scores, read_out
+from ffref.training.prediction import (
+    READOUTS,
+    hidden_representation,
+    in_blocks,
+    layer_scores,
+    read_out,
+)
+from ffref.training.readout import ReadoutTraining, network_logits
 from ffref.training.schedules import SCHEDULES, Schedule, with_warmup
 from ffref.training.step import (
     LayerReport,
@@ -36,6 +43,7 @@ __all__ = [
     "Optimizer",
     "OptimizerState",
     "Plan",
+    "ReadoutTraining",
     "Schedule",
     "Step",
     "TrainingState",
@@ -45,12 +53,15 @@ __all__ = [
     "epochs",
     "format_record",
     "hidden_representation",
+    "in_blocks",
     "initial_optimizer_states",
     "layer_scores",
     "local_grads",
     "local_step",
+    "network_logits",
     "one_pass",
     "read_out",
     "total_epochs",
+    "unsupervised",
     "with_warmup",
 ]

@@ -26,7 +26,6 @@ from ffref.training.network import Network, activities, activities_above
 from ffref.training.readout import ReadoutTraining
 from ffref.types import Array, Goodness, Labels, LayerContext, LayerInput, Objective, Params
 
-
 Batch = Callable[
     [Network, Array, Labels, Array | None, np.random.Generator], tuple[LayerInput, LayerContext]
 ]
@@ -37,8 +36,9 @@ class Algorithm(NamedTuple):
 
     objectives: Sequence[Objective]
     """one for each layer"""
-    batch: Callable[[Network, Array, Labels, np.random.Generator], tuple[LayerInput, LayerContext]]
-    """(network, x, labels, rng) -> (the first layer's input, normalised; context)"""
+    batch: Batch
+    """(network, x, labels, logits of the softmax readout or None, rng) -> (the first layer's
+    input, normalised; context)"""
     scores: Callable[[Network, Array], Array]
     """(network, x) -> (layers, batch, classes)"""
     neutral: Callable[[Array], Array]

@@ -121,7 +121,7 @@ def epochs(
         order = rng.permutation(len(x))
         for batch in range(batches):
             rows = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
-            factor = plan.schedule(first_step + batch, plan.epochs * batches)
+            factor = plan.schedule(first_step + batch, plan.epochs * batches, batches)
             learning_rate = plan.learning_rate * factor
             # the tally names what is not finite; what vanishes must not cost time
             with np.errstate(all="ignore"), flush_subnormals():

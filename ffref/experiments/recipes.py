@@ -1,0 +1,79 @@
+"""Named recipes: the experiments of papers, with every setting that differs from a default.
+
+A recipe is an algorithm, a data set and settings; `parameters` fit this project's budget of 45
+minutes on two cores, `full` adds what the source used where that is more. Results, with command,
+seed and time, stand in docs/results/ff.md.
+"""
+
+from typing import Any, NamedTuple
+
+from ffref.estimators import ESTIMATORS, Classifier
+
+
+class Recipe(NamedTuple):
+    """One named experiment."""
+
+    algorithm: str
+    data: str
+    source: str
+    parameters: dict[str, Any]
+    full: dict[str, Any]
+    """overrides `parameters` where the source's own size or length is larger"""
+
+    def classifier(self, **overrides: Any) -> Classifier:  # noqa: ANN401
+        """Make the recipe's classifier; `overrides` are constructor arguments."""
+        return ESTIMATORS[self.algorithm](**{"random_state": 0, **self.parameters, **overrides})
+
+
+_HINTON = {
+    "standardize": False,
+    "input_norm": "rms",
+    "between_norm": "rms",
+    "label_encoding": "overlay",
+    "goodness_function": "sum",
+    "batch_size": 100,
+}
+_MATLAB = {
+    **_HINTON,
+    "negatives": "hard",
+    "peer_strength": 0.03,
+    "optimizer": "moving-average",
+    "momentum": 0.9,
+    "learning_rate_init": 0.01,
+    "weight_decay": 0.001,
+    "readout_rate_factor": 10.0,
+    "readout_weight_decay": 0.003,
+    "schedule": "hinton",
+    "initialization": "lecun",
+}
+
+RECIPES = {
+    "hinton-matlab": Recipe(
+        "ff",
+        "mnist",
+        "official Matlab code of Hinton (2022)",
+        {**_MATLAB, "hidden_layer_sizes": (1000, 1000, 1000), "max_iter": 60},
+        {"max_iter": 100},
+    ),
+    "hinton-supervised": Recipe(
+        "ff",
+        "mnist",
+        "Hinton (2022), section 3.3",
+        {**_MATLAB, "hidden_layer_sizes": (2000, 2000, 2000, 2000), "max_iter": 40},
+        {"max_iter": 60},
+    ),
+    "hinton-unsupervised": Recipe(
+        "ff",
+        "mnist",
+        "Hinton (2022), section 3.2",
+        {
+            **_MATLAB,
+            "negatives": "hybrid",
+            "readout": "softmax",
+            "hidden_layer_sizes": (2000, 2000, 2000, 2000),
+            "max_iter": 40,
+        },
+        {"max_iter": 100},
+    ),
+}
+"""By the names that `ffref train` takes."""

@@ -1,0 +1,126 @@
+"""Negatives made of other samples: which row to take instead, and noise.
+
+Each function returns row numbers or new rows, and never a row itself as its own negative.
+"""
+
+import numpy as np
+
+from ffref._checks import check_count, check_labels, check_matrix, require
+from ffref.types import Array, Labels
+
+Rows = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+def other_row(batch: int, *, rng: np.random.Generator) -> Rows:
+    """Draw for each row another one, all others with equal probability, (batch,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> other_row(2, rng=np.random.default_rng(0))
+    array([1, 0])
+    """
+    check_count(batch, "batch")
+    require(batch >= 2, f"another row needs a batch of at least 2, got {batch}")
+    return (np.arange(batch) + rng.integers(1, batch, size=batch)) % batch
+
+
+def same_class_row(labels: Labels, *, rng: np.random.Generator) -> Rows:
+    """Draw for each row another one of its class, all with equal probability, (batch,).
+
+    With the wrong label written into it, such a negative has the class's looks and not the
+    sample's.
+
+    Raises
+    ------
+    ValueError
+        If a class has only one row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> same_class_row(np.array([3, 5, 3, 5]), rng=np.random.default_rng(0))
+    array([2, 3, 0, 1])
+    """
+    order, start, count = _by_class(labels)
+    if (count < 2).any():
+        lonely = int(np.asarray(labels)[count.argmin()])
+        raise ValueError(
+            f"another row of the same class needs two of each class, got one of class {lonely}; "
+            f"draw from a larger batch"
+        )
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return order[start + (place - start + rng.integers(1, count)) % count]
+
+
+def other_class_row(labels: Labels, *, rng: np.random.Generator) -> Rows:
+    """Draw for each row one of another class, all such rows with equal probability, (batch,).
+
+    A negative keeps the label and takes that row's image: the label is wrong for it.
+
+    Raises
+    ------
+    ValueError
+        If all rows are of one class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> other_class_row(np.array([3, 3, 5]), rng=np.random.default_rng(0))[:2]
+    array([2, 2])
+    """
+    order, start, count = _by_class(labels)
+    require(
+        bool((count < len(order)).all()),
+        f"a row of another class needs two classes in the batch, got {len(order)} rows of one",
+    )
+    drawn = rng.integers(0, len(order) - count)
+    return order[np.where(drawn < start, drawn, drawn + count)]
+
+
+def gaussian_noise(x: Array, *, rng: np.random.Generator) -> Array:
+    """Noise with each feature's mean and standard deviation over the batch, as x.
+
+    The weakest of negatives: no feature goes with any other, so a layer need not look at shapes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gaussian_noise(np.array([[1.0, 5.0], [3.0, 5.0]]), rng=np.random.default_rng(0))[:, 1]
+    array([5., 5.])
+    """
+    check_matrix(x, "x")
+    noise = rng.standard_normal(x.shape).astype(x.dtype)
+    return x.mean(axis=0) + noise * x.std(axis=0)
+
+
+def shuffled_features(x: Array, *, rng: np.random.Generator) -> Array:
+    """Each feature shuffled over the batch on its own: its values are kept, their company is not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.arange(6.0).reshape(3, 2)
+    >>> np.sort(shuffled_features(x, rng=np.random.default_rng(0)), axis=0).tolist() == x.tolist()
+    True
+    """
+    check_matrix(x, "x")
+    return rng.permuted(x, axis=0)
+
+
+def _by_class(labels: Labels) -> tuple[Rows, Rows, Rows]:
+    """Rows in the order of their classes; for each row where its class starts there, and size."""
+    labels = np.asarray(labels)
+    require(
+        labels.ndim == 1 and labels.size > 0,
+        f"labels must be a non-empty (batch,), got shape {labels.shape}",
+    )
+    check_labels(labels, len(labels), int(labels.max()) + 1)
+    order = np.argsort(labels, kind="stable")
+    _, first, inverse, counts = np.unique(
+        labels[order], return_index=True, return_inverse=True, return_counts=True
+    )
+    start, count = np.empty_like(order), np.empty_like(order)
+    start[order], count[order] = first[inverse], counts[inverse]
+    return order, start, count
