@@ -12,7 +12,9 @@ import pytest
 
 import ffref
 from ffref.cli.flags import ALGORITHMS, FLAGS
+from ffref.cli.flags import RECIPES as RECIPE_NAMES
 from ffref.cli.main import build_parser
+from ffref.experiments import RECIPES
 from ffref.kernels import get_threads, threads
 from tests.cli_support import TINY, checkpoint_arrays, run_well
 from tests.small_data import blobs, save_blobs
@@ -36,13 +38,17 @@ ROWS = {
     "optimizer": Row(("adam", "adamw --weight-decay 0.5", "heavy-ball", "moving-average")),
     "momentum": Row(("0.9", "0.5"), "--optimizer heavy-ball"),
     "weight_decay": Row(("0", "0.5", "0.01"), "--optimizer adamw"),
-    "schedule": Row(("cosine", "constant", "linear", "linear-second-half")),
+    "schedule": Row(("cosine", "constant", "linear", "linear-second-half", "hinton")),
     "warmup_steps": Row(("0", "1000")),
     "standardize": Row(("", "no-")),
     "input_norm": Row(("none", "l2", "rms", "layer")),
     "between_norm": Row(("none", "l2", "rms", "layer")),
+    "shift": Row(("0", "1", "2"), "--image-shape 2,4"),
+    "flip": Row(("", "no-"), "--image-shape 2,4"),
+    "cutout": Row(("0", "1", "2"), "--image-shape 2,4"),
+    "image_shape": Row(("2,4", "4,2"), "--shift 1"),
     "layer_schedule": Row(("simultaneous", "greedy")),
-    "readout": Row(("sum", "last", "sum-without-first"), "--hidden 8,8,8"),
+    "readout": Row(("softmax", "sum", "last", "sum-without-first"), "--hidden 8,8,8"),
     "label_smoothing": Row(("0", "0.3")),
     "prototypes_per_class": Row(("1", "2", "4")),
     "temperature": Row(("0.1", "0.2"), "--sharpness 5"),
@@ -54,7 +60,17 @@ ROWS = {
     "threshold": Row(("8", "4")),
     "label_encoding": Row(("append", "overlay")),
     "label_strength": Row(("1", "2")),
+    "negatives": Row(("uniform", "hard", "hybrid"), "--readout softmax --image-shape 2,4"),
+    "mask_blurs": Row(("0", "1", "3"), "--negatives hybrid --readout softmax --image-shape 2,4"),
+    "peer_strength": Row(("0", "0.5")),
+    "readout_rate_factor": Row(("1", "5"), "--negatives hard --readout softmax"),
+    "readout_weight_decay": Row(
+        ("0", "0.5"), "--negatives hard --readout softmax --optimizer adamw"
+    ),
+    "initialization": Row(("he", "lecun")),
 }
+NOT_FOR = {("hff", "softmax")}
+"""Values that an algorithm refuses, though it has the flag."""
 CASES = [(flag, algorithm) for flag in FLAGS for algorithm in flag.algorithms]
 
 # the flags that are no parameter of a classifier; each has tests below, by these names
@@ -62,6 +78,7 @@ OTHER = {
     "--data": "test_data_chooses_the_samples",
     "--data-dir": "test_data_dir_chooses_the_folder",
     "--test-fraction": "test_test_fraction_chooses_the_share",
+    "--full": "test_full_takes_the_length_of_the_source",
     "--out": "test_out_names_the_folder",
     "--resume": "test_resume_goes_on_there",
     "--threads": "test_threads_are_set",
@@ -90,6 +107,8 @@ def _train(out, *arguments, data=("--data", "blobs.npz")):
 def _weights(model):
     arrays = [array for layer in model.state_.network.layers for array in layer.dense]
     arrays += [array for layer in model.state_.network.layers for array in layer.params]
+    if model.state_.network.readout is not None:
+        arrays += model.state_.network.readout.weights
     return [(array.shape, array.tobytes()) for array in arrays]
 
 
@@ -122,7 +141,8 @@ def test_every_parameter_has_a_flag():
 def test_flag_changes_config_and_result(flag, algorithm):
     row = ROWS[flag.parameter]
     configs, results = [], []
-    for number, setting in enumerate(row.settings):
+    settings = [s for s in row.settings if (algorithm, s) not in NOT_FOR]
+    for number, setting in enumerate(settings):
         name = flag.names[0]
         arguments = [f"--{setting}{name[2:]}"] if flag.type is None else [name, *setting.split()]
         model, config = _train(f"run{number}", algorithm, *row.companion.split(), *arguments)
@@ -133,7 +153,7 @@ def test_flag_changes_config_and_result(flag, algorithm):
         for j in range(i):
             assert configs[i] != configs[j]
             assert results[i] != results[j]
-            assert results[i][-1] != results[j][-1]  # not only the goodness
+            assert flag.parameter == "readout" or results[i][1:] != results[j][1:]
 
 
 @pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.parameter)
@@ -226,6 +246,21 @@ def test_data_dir_chooses_the_folder(tmp_path, monkeypatch):
     )
     monkeypatch.setenv("FFREF_DATA", str(tmp_path / "first"))
     assert _weights(_train("c", data=("--data", "mnist"))[0]) == _weights(first)
+
+
+def test_full_takes_the_length_of_the_source(monkeypatch):
+    short = {"hidden_layer_sizes": (4,), "max_iter": 1}
+    recipe = RECIPES["hinton-matlab"]._replace(full={"max_iter": 2})
+    recipe = recipe._replace(parameters=recipe.parameters | short)
+    monkeypatch.setitem(RECIPES, "hinton-matlab", recipe)
+    for words, epochs in (((), 1), (("--full",), 2), (("--full", "--epochs", "3"), 3)):
+        folder = f"run{epochs}"
+        run_well("train", "hinton-matlab", "--data", "blobs.npz", "--out", folder, *words)
+        assert ffref.load(folder).n_iter_ == epochs
+
+
+def test_recipes_have_the_names_of_the_help():
+    assert tuple(RECIPES) == RECIPE_NAMES
 
 
 def test_test_fraction_chooses_the_share():

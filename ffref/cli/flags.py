@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 ALGORITHMS = ("hff", "ff", "backprop")
-RECIPES = ("hinton-matlab", "hinton-supervised", "hinton-unsupervised")
+RECIPES = ("hinton-matlab", "hinton-supervised", "hinton-jittered", "hinton-unsupervised")
 """Named experiments of `ffref.experiments.recipes`."""
 _ALL = ALGORITHMS
 _LOCAL = ("hff", "ff")
@@ -67,6 +67,10 @@ FLAGS = (
     ),
     Flag(("--warmup-steps",), "warmup_steps", _ALL, "steps of rising learning rate", int),
     Flag(("--standardize",), "standardize", _ALL, "features to mean 0 and deviation 1", None),
+    Flag(("--shift",), "shift", _ALL, "pixels by which images are moved at most", int),
+    Flag(("--flip",), "flip", _ALL, "left and right of every second image exchanged", None),
+    Flag(("--cutout",), "cutout", _ALL, "side of a square cut out of each image", int),
+    Flag(("--image-shape",), "image_shape", _ALL, "as 28,28 or 32,32,3; default: square", sizes),
     Flag(("--input-norm",), "input_norm", _ALL, "norm of each sample", choices=_NORMS),
     Flag(("--between-norm",), "between_norm", _ALL, "norm of each activity", choices=_NORMS),
     Flag(

@@ -120,9 +120,9 @@ def _details(result: dict[str, Any]) -> str:
 
 def _opening(prepared: Run) -> str:
     data, config = prepared.data, prepared.config
-    done = prepared.classifier.n_iter_
+    done, name = prepared.classifier.n_iter_, config.get("recipe") or config["algorithm"]
     return (
-        f"{config.get('recipe') or config['algorithm']} on {config['data']}: {len(data.X)} training and "
+        f"{name} on {config['data']}: {len(data.X)} training and "
         f"{len(data.X_test)} test samples, {data.X.shape[1]} features"
         + (f"; {done} epochs are done" if done else "")
     )

@@ -4,6 +4,13 @@
 Nothing is fetched from the net and nothing is ever unpickled. docs/data.md has the formats.
 """
 
+from ffref.data.augmentation import (
+    Augmentation,
+    bind_augmentation,
+    cut_out,
+    flip_images,
+    shift_images,
+)
 from ffref.data.catalogue import DatasetInfo, describe, names
 from ffref.data.cifar import read_cifar10_batch, read_cifar100
 from ffref.data.errors import DataError
@@ -14,16 +21,21 @@ from ffref.data.split import Split
 from ffref.data.toy import disk_and_ring
 
 __all__ = [
+    "Augmentation",
     "DataError",
     "DatasetInfo",
     "Split",
+    "bind_augmentation",
+    "cut_out",
     "describe",
     "disk_and_ring",
     "find_data_dir",
+    "flip_images",
     "load",
     "names",
     "read_cifar10_batch",
     "read_cifar100",
     "read_idx",
     "read_npz",
+    "shift_images",
 ]

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ffref._checks import check_count, check_positive, require
+from ffref.data import Augmentation, bind_augmentation
 from ffref.estimators._parameters import Parameters
 from ffref.estimators._record import Fitted, to_record
 from ffref.estimators._validation import (
@@ -22,6 +23,7 @@ from ffref.estimators._validation import (
     draw_seed,
     encode_labels,
     fit_standardizer,
+    image_shape,
     not_fitted_error,
     remember_feature_names,
 )
@@ -83,6 +85,10 @@ class Classifier(Parameters, ABC):
     schedule: str
     warmup_steps: int
     standardize: bool
+    shift: int
+    flip: bool
+    cutout: int
+    image_shape: Any
     input_norm: str
     between_norm: str
     random_state: Any
@@ -249,6 +255,7 @@ class Classifier(Parameters, ABC):
             f"{classes.tolist()}",
         )
         standardizer = fit_standardizer(x) if self.standardize else None
+        self._augmentation(x.shape[1])
         self._check_training_data(x if standardizer is None else standardizer(x), len(classes))
         # from here on nothing is refused: what was fitted before is kept until now
         self.classes_ = classes
@@ -266,9 +273,11 @@ class Classifier(Parameters, ABC):
     ) -> Iterator[EpochRecord]:
         step = self._step(self.n_features_in_, len(self.classes_))
         done = len(self.history_)
+        augment = self._augmentation(self.n_features_in_)
         for state, record in epochs(
-            self.state_, step, self._prepare(x), labels, plan, done=done, progress=progress
-        ):
+            self.state_, step, self._prepare(x), labels, plan,
+            done=done, progress=progress, augment=augment,
+        ):  # fmt: skip
             self.state_ = state
             self.history_.append(record)
             self.n_iter_ = record.epoch
@@ -394,6 +403,12 @@ class Classifier(Parameters, ABC):
         return bind_optimizer(
             self.optimizer, momentum=self.momentum, weight_decay=self.weight_decay
         )
+
+    def _augmentation(self, features: int) -> Callable[[Array, np.random.Generator], Array] | None:
+        choices = Augmentation(self.shift, self.flip, self.cutout)
+        if choices == Augmentation():
+            return None
+        return bind_augmentation(choices, image_shape(self.image_shape, features))
 
     def _hidden_layer_sizes(self) -> tuple[int, ...]:
         sizes = self.hidden_layer_sizes

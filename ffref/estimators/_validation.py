@@ -1,6 +1,7 @@
 """Checks and conversions of what users pass to estimators, with scikit-learn's wording."""
 
 import hashlib
+import math
 import warnings
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -200,3 +201,17 @@ def not_fitted_error(message: str) -> Exception:
     except ImportError:
         error = NotFittedError(message)
     return error
+
+
+def image_shape(shape: Any, features: int) -> tuple[int, ...]:
+    """Shape of the images whose pixels are the features; None: square, of 1 or 3 channels."""
+    if shape is not None:
+        return tuple(shape)
+    for channels in (1, 3):
+        side = math.isqrt(features // channels)
+        if channels * side * side == features:
+            return (side, side, channels)
+    raise ValueError(
+        f"{features} features are no square image; pass image_shape=(height, width) or "
+        f"(height, width, channels)"
+    )

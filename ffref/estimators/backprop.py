@@ -32,7 +32,8 @@ class BackpropClassifier(Classifier):
     label_smoothing : float
         Share of each label that is spread over all classes.
     max_iter, batch_size, learning_rate_init, optimizer, momentum, weight_decay, schedule,
-    warmup_steps, standardize, input_norm, between_norm, random_state, verbose
+    warmup_steps, standardize, shift, flip, cutout, image_shape, input_norm, between_norm,
+    random_state, verbose
         As in `HFFClassifier`.
 
     Attributes
@@ -65,6 +66,10 @@ class BackpropClassifier(Classifier):
         schedule: str = "cosine",
         warmup_steps: int = 0,
         standardize: bool = True,
+        shift: int = 0,
+        flip: bool = False,
+        cutout: int = 0,
+        image_shape: Any = None,
         input_norm: str = "none",
         between_norm: str = "none",
         random_state: Any = None,
@@ -81,6 +86,10 @@ class BackpropClassifier(Classifier):
         self.schedule = schedule
         self.warmup_steps = warmup_steps
         self.standardize = standardize
+        self.shift = shift
+        self.flip = flip
+        self.cutout = cutout
+        self.image_shape = image_shape
         self.input_norm = input_norm
         self.between_norm = between_norm
         self.random_state = random_state

@@ -1,6 +1,5 @@
 """Forward-Forward (Hinton 2022) as a classifier."""
 
-import math
 from functools import partial
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from ffref._checks import check_number, check_positive, require
 from ffref.estimators._local import LocalClassifier
+from ffref.estimators._validation import image_shape
 from ffref.formulas import GOODNESS
 from ffref.layers import INITIAL_GAIN, Readout, zero_readout
 from ffref.negatives import bind_label_encoding, hybrid_negatives, warn_if_overlay_hides_data
@@ -49,8 +49,6 @@ class FFClassifier(LocalClassifier):
     negatives : {"uniform", "hard", "hybrid"}
         Wrong labels drawn evenly, or from the softmax readout, which finds them likely; or hybrid
         images: no label is shown at all, and the softmax readout predicts.
-    image_shape : tuple of int, optional
-        (height, width) or (height, width, channels) for hybrid images; None: a square.
     mask_blurs : int
         How often the mask of a hybrid image is blurred: the more, the larger its regions.
     peer_strength : float
@@ -66,7 +64,8 @@ class FFClassifier(LocalClassifier):
     initialization : {"he", "lecun"}
         Variance of the weights at the start: 2 / inputs or 1 / inputs.
     layer_schedule, max_iter, batch_size, learning_rate_init, optimizer, momentum, weight_decay,
-    schedule, warmup_steps, standardize, input_norm, between_norm, random_state, verbose
+    schedule, warmup_steps, standardize, shift, flip, cutout, image_shape, input_norm,
+    between_norm, random_state, verbose
         As in `HFFClassifier`. `batch_size` counts samples; each gives a positive and a negative.
 
     Attributes
@@ -95,7 +94,6 @@ class FFClassifier(LocalClassifier):
         label_encoding: str = "append",
         label_strength: float = 1.0,
         negatives: str = "uniform",
-        image_shape: Any = None,
         mask_blurs: int = 10,
         peer_strength: float = 0.0,
         readout: str = "sum-without-first",
@@ -112,6 +110,10 @@ class FFClassifier(LocalClassifier):
         schedule: str = "cosine",
         warmup_steps: int = 0,
         standardize: bool = True,
+        shift: int = 0,
+        flip: bool = False,
+        cutout: int = 0,
+        image_shape: Any = None,
         input_norm: str = "none",
         between_norm: str = "rms",
         random_state: Any = None,
@@ -123,7 +125,6 @@ class FFClassifier(LocalClassifier):
         self.label_encoding = label_encoding
         self.label_strength = label_strength
         self.negatives = negatives
-        self.image_shape = image_shape
         self.mask_blurs = mask_blurs
         self.peer_strength = peer_strength
         self.readout = readout
@@ -140,6 +141,10 @@ class FFClassifier(LocalClassifier):
         self.schedule = schedule
         self.warmup_steps = warmup_steps
         self.standardize = standardize
+        self.shift = shift
+        self.flip = flip
+        self.cutout = cutout
+        self.image_shape = image_shape
         self.input_norm = input_norm
         self.between_norm = between_norm
         self.random_state = random_state
@@ -169,7 +174,7 @@ class FFClassifier(LocalClassifier):
     def _check_training_data(self, x: Array, classes: int) -> None:
         if self.negatives == "hybrid":
             require(len(x) >= 2, "hybrid images need at least 2 samples")
-            hybrid_shape(self.image_shape, x.shape[1])
+            image_shape(self.image_shape, x.shape[1])
         elif self.label_encoding == "overlay":
             require(
                 classes <= x.shape[1],
@@ -193,7 +198,7 @@ class FFClassifier(LocalClassifier):
         if self._has_softmax():
             readout = ReadoutTraining(self._readout_optimizer(), self.readout_rate_factor)
         if self.negatives == "hybrid" and readout is not None:
-            shape, blurs = hybrid_shape(self.image_shape, features), self.mask_blurs
+            shape, blurs = image_shape(self.image_shape, features), self.mask_blurs
             hybrids = partial(_hybrids, image_shape=shape, blurs=blurs)
             return unsupervised(objectives, negatives=hybrids, readout=readout)
         encoding = bind_label_encoding(
@@ -273,20 +278,6 @@ class FFClassifier(LocalClassifier):
         if self._goodness_is_a_sum():
             return goodness / sum(layer.dense.bias.size for layer in read)
         return goodness / len(read)
-
-
-def hybrid_shape(image_shape: Any, features: int) -> tuple[int, ...]:
-    """Shape of the images whose pixels are the features; None: square, of 1 or 3 channels."""
-    if image_shape is not None:
-        return tuple(image_shape)
-    for channels in (1, 3):
-        side = math.isqrt(features // channels)
-        if channels * side * side == features:
-            return (side, side, channels)
-    raise ValueError(
-        f"{features} features are no square image; pass image_shape=(height, width) or "
-        f"(height, width, channels)"
-    )
 
 
 def _hybrids(

@@ -53,6 +53,14 @@ class HFFClassifier(LocalClassifier):
         Steps over which the learning rate rises from 0.
     standardize : bool
         Bring each feature to mean 0 and standard deviation 1 over the training data.
+    shift : int
+        Augmentation: each training image is moved by up to so many pixels, anew in each epoch.
+    flip : bool
+        Augmentation: left and right exchanged in every second image.
+    cutout : int
+        Augmentation: side of a square of each image that is set to 0.
+    image_shape : tuple of int, optional
+        (height, width) or (height, width, channels) of the samples; None: a square.
     input_norm, between_norm : {"none", "l2", "rms", "layer"}
         Normalisation of each sample before the first layer, and of each activity between layers.
     random_state : int, RandomState, Generator or None
@@ -104,6 +112,10 @@ class HFFClassifier(LocalClassifier):
         schedule: str = "cosine",
         warmup_steps: int = 0,
         standardize: bool = True,
+        shift: int = 0,
+        flip: bool = False,
+        cutout: int = 0,
+        image_shape: Any = None,
         input_norm: str = "none",
         between_norm: str = "rms",
         random_state: Any = None,
@@ -128,6 +140,10 @@ class HFFClassifier(LocalClassifier):
         self.schedule = schedule
         self.warmup_steps = warmup_steps
         self.standardize = standardize
+        self.shift = shift
+        self.flip = flip
+        self.cutout = cutout
+        self.image_shape = image_shape
         self.input_norm = input_norm
         self.between_norm = between_norm
         self.random_state = random_state

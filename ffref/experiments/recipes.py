@@ -62,6 +62,13 @@ RECIPES = {
         {**_MATLAB, "hidden_layer_sizes": (2000, 2000, 2000, 2000), "max_iter": 40},
         {"max_iter": 60},
     ),
+    "hinton-jittered": Recipe(
+        "ff",
+        "mnist",
+        "Hinton (2022), section 3.3, images moved by up to two pixels",
+        {**_MATLAB, "shift": 2, "hidden_layer_sizes": (2000, 2000, 2000, 2000), "max_iter": 60},
+        {"max_iter": 500},
+    ),
     "hinton-unsupervised": Recipe(
         "ff",
         "mnist",

@@ -90,6 +90,7 @@ def epochs(
     *,
     done: int = 0,
     progress: Callable[[int, int, int], None] | None = None,
+    augment: Callable[[Array, np.random.Generator], Array] | None = None,
 ) -> Iterator[tuple[TrainingState, EpochRecord]]:
     """Train, and yield the state and its record after each epoch.
 
@@ -104,6 +105,8 @@ def epochs(
         Epochs of this plan that `state` has behind it; 0 for a new run.
     progress : callable, optional
         Called with (epoch from 1, batches done, batches in all) after each batch.
+    augment : callable, optional
+        (x of a batch, rng) -> the samples that are trained on instead.
 
     Raises
     ------
@@ -127,7 +130,7 @@ def epochs(
             with np.errstate(all="ignore"), flush_subnormals():
                 state, reports = step.run(
                     state,
-                    x[rows],
+                    x[rows] if augment is None else augment(x[rows], rng),
                     labels[rows],
                     rng=rng,
                     learning_rate=learning_rate,
