@@ -130,9 +130,9 @@ class InFfref:
             )
         return [reports[layer].loss for layer in range(self.depth)]
 
-    def scores(self) -> np.ndarray:
-        """(layers, rows, classes) of the rows to score."""
-        return layer_scores(self.algorithm, self.state.network, self.to_score)
+    def scores(self, rows: int | None = None) -> np.ndarray:
+        """(layers, rows, classes) of the rows to score, or of the first `rows` of them."""
+        return layer_scores(self.algorithm, self.state.network, self.to_score[:rows])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Parameters, and Adam's first moments."""
@@ -140,7 +140,9 @@ class InFfref:
         for depth, (layer, memory) in enumerate(
             zip(self.state.network.layers, self.state.optimizer, strict=True)
         ):
-            named = zip(("weight", "bias", "prototypes"), (*layer.dense, *layer.params))
+            named = zip(
+                ("weight", "bias", "prototypes"), (*layer.dense, *layer.params), strict=False
+            )
             for (name, array), slots in zip(named, memory.slots, strict=True):
                 out[f"{name} {depth + 1}"] = array.copy()
                 out[f"moment of {name} {depth + 1}"] = slots[0].copy()

@@ -52,7 +52,7 @@ class _Layers:
 
     def _named(self, depth):
         """(name, parameter, its first moment) of a layer, as ffref stores them."""
-        for name, array in zip(("weight", "bias", "prototypes"), self.layers[depth]):
+        for name, array in zip(("weight", "bias", "prototypes"), self.layers[depth], strict=False):
             yield name, array.detach(), self._moment(depth, array)
 
     def _moment(self, depth, array):
@@ -98,11 +98,12 @@ class FFPlain(_Layers):
         batch = number % BATCHES
         x = self.x[batch]
         target = self._target(len(x))
-        losses, won = [], []
-        preactivation = self._first(x, self.labels[batch], self.wrong[batch])
+        losses, won, inputs = [], [], None
         for depth in range(len(self.layers)):
-            if depth > 0:
-                weight, bias = self.layers[depth][:2]
+            if depth == 0:
+                preactivation = self._first(x, self.labels[batch], self.wrong[batch])
+            else:
+                weight, bias = self.layers[depth]
                 preactivation = torch.addmm(bias, inputs, weight)
             activity = functional.relu(preactivation, inplace=True)
             goodness = activity.pow(2).sum(dim=1)
@@ -124,20 +125,16 @@ class FFPlain(_Layers):
             yield torch.addmm(bias, self._labelled(x, labels), weight)
 
     @torch.inference_mode()
-    def scores(self) -> np.ndarray:
+    def scores(self, rows: int | None = None) -> np.ndarray:
         """(layers, rows, classes): each layer's goodness with each label."""
-        x = self.to_score
+        x = self.to_score[:rows]
         out = torch.empty((len(self.layers), len(x), self.problem.shape.classes), dtype=x.dtype)
         for label, preactivation in enumerate(self._first_of_each_label(x)):
-            for depth in range(len(self.layers)):
-                if depth > 0:
-                    weight, bias = self.layers[depth]
-                    preactivation = torch.addmm(bias, inputs, weight)
-                activity = preactivation.relu_()
-                goodness = activity.pow(2).sum(dim=1)
-                out[depth, :, label] = goodness
-                if depth + 1 < len(self.layers):
-                    inputs = _rms(activity, goodness)
+            activity = preactivation.relu_()
+            goodness = out[0, :, label] = activity.pow(2).sum(dim=1)
+            for depth, (weight, bias) in enumerate(self.layers[1:], 1):
+                activity = torch.addmm(bias, _rms(activity, goodness), weight).relu_()
+                goodness = out[depth, :, label] = activity.pow(2).sum(dim=1)
         return out.numpy()
 
 
@@ -238,9 +235,9 @@ class HFF(_Layers):
         return torch.stack(losses).tolist()
 
     @torch.inference_mode()
-    def scores(self) -> np.ndarray:
+    def scores(self, rows: int | None = None) -> np.ndarray:
         """(layers, rows, classes): each layer's class scores."""
-        inputs, out = self._input(self.to_score), []
+        inputs, out = self._input(self.to_score[:rows]), []
         for depth in range(len(self.layers)):
             logits, activity, length = self._logits(depth, inputs)
             each = self.layers[depth][2].shape[1]
