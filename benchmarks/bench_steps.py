@@ -19,7 +19,8 @@ Then time. Each side runs in a process of its own, with the same number of threa
 turns: two calls that are not timed, then a run of consecutive steps of some 0.3 s. A pause comes
 before each turn, because the others' threads spin for some milliseconds after their last call.
 A number is the median over all timed calls, with the fastest in brackets; "spread" is half the
-distance of the quartiles, in per cent of the median.
+distance of the quartiles, in per cent of the median. Inference scores 1024 rows (classes: 256).
+"values" are the largest differences, in parts of what is allowed: float64, float32.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from pathlib import Path
 
 import numpy as np
 from bench_kernels import describe, geometric_mean, spread
+from step_values import STEPS, check_doubles, check_singles, record
 
 ROOT = Path(__file__).parents[1]
 SHAPES = {
@@ -42,13 +44,10 @@ SHAPES = {
     "784-2000x4": (784, (2000,) * 4, 128, 10),
     "3072-2000x3": (3072, (2000,) * 3, 256, 10),
 }
-HUNDRED = {"784-1000x3, 100 classes": (784, (1000,) * 3, 256, 100)}
+HUNDRED = {"784-1000x3, 100 classes": (784, (1000,) * 3, 256, 100, 256)}
 SIDES = {"hff": ("ffref", "plain"), "ff": ("ffref", "plain", "shared")}
 PAUSE = 0.05  # seconds
 TURN = 0.3  # seconds
-STEPS = 3
-ROWS_VERIFIED = 32
-RATE = 0.001
 
 
 def make_side(request):
@@ -58,35 +57,31 @@ def make_side(request):
     shape = Shape(*request["shape"])._replace(hidden=tuple(request["shape"][1]))
     if request["side"] == "ffref":
         return InFfref(request["kind"], shape, request["dtype"])
-    import torch
     from steps_in_torch import SIDES as IN_TORCH
+    from steps_in_torch import prepare
 
-    torch.set_num_threads(int(os.environ["FFREF_THREADS"]))
+    prepare(int(os.environ["FFREF_THREADS"]))
     problem, _ = make_problem(request["kind"], shape)
     return IN_TORCH[request["kind"], request["side"]](problem, request["dtype"])
 
 
 def verify(side, request):
     """Write what the side holds at its start and after some steps to files."""
-    losses = []
-    for steps in range(request["steps"] + 1):
-        arrays = side.arrays() | {"losses": np.array(losses), "scores": side.scores(ROWS_VERIFIED)}
-        np.savez(f"{request['folder']}/{steps}.npz", **arrays)
-        if steps < request["steps"]:
-            losses += side.step(steps)
+    for number, arrays in enumerate(record(side, request["steps"])):
+        np.savez(f"{request['folder']}/{number}.npz", **arrays)
     return {}
 
 
 def timed(side, request):
     """Seconds of consecutive calls, after two that are not timed."""
     calls = {"train": side.step, "infer": lambda _: side.scores()}[request["what"]]
-    seconds = []
+    seconds, untimed = [], 2 if request["calls"] > 1 else 1
     time.sleep(PAUSE)
-    for number in range(request["calls"] + 2):
+    for number in range(request["calls"] + untimed):
         begin = time.perf_counter()
         calls(number)
         seconds.append(time.perf_counter() - begin)
-    return {"seconds": seconds[2:]}
+    return {"seconds": seconds[untimed:]}
 
 
 def work():
@@ -94,7 +89,7 @@ def work():
     made, side = None, None
     for line in sys.stdin:
         request = json.loads(line)
-        key = [request[name] for name in ("kind", "shape", "dtype")]
+        key = [request[name] for name in ("shape", "dtype")]
         if key != made or request["do"] == "verify":
             made, side = key, make_side(request)
         answer = {"verify": verify, "time": timed}[request["do"]](side, request)
@@ -104,9 +99,9 @@ def work():
 class Contender:
     """One side in a process of its own."""
 
-    def __init__(self, side, threads):
+    def __init__(self, kind, side, threads):
         count = str(threads)
-        self.side = side
+        self.who = {"kind": kind, "side": side}
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--work"],
             stdin=subprocess.PIPE,
@@ -118,7 +113,7 @@ class Contender:
         )
 
     def ask(self, **request):
-        print(json.dumps(request | {"side": self.side}), file=self.process.stdin, flush=True)
+        print(json.dumps(request | self.who), file=self.process.stdin, flush=True)
         answer = self.process.stdout.readline()
         if not answer:
             raise RuntimeError("a benchmark process ended; its error is printed above")
@@ -134,54 +129,6 @@ def results(contender, case, dtype, steps):
     with tempfile.TemporaryDirectory() as folder:
         contender.ask(do="verify", folder=folder, steps=steps, dtype=dtype, **case)
         return [dict(np.load(Path(folder) / f"{n}.npz")) for n in range(steps + 1)]
-
-
-def rounding(case, dtype):
-    """2 k u (layers + 1): what a gradient's sums of k products may lose, k the widest sum."""
-    features, hidden, batch = case["shape"][:3]
-    return (max(features, 2 * batch, *hidden)) * np.finfo(dtype).eps * (len(hidden) + 1)
-
-
-def shares(ours, theirs, allowed):
-    """The largest difference of each array, in parts of what is allowed; raises above 1."""
-    out = {name: float(np.abs(ours[name] - theirs[name]).max() / allowed(name)) for name in ours}
-    for name, share in out.items():
-        if not share <= 1:
-            raise ValueError(f"the libraries differ: {name}: {share:.2g} of what is allowed")
-    return max(out.values())
-
-
-def check_doubles(ours, theirs, case):
-    """Both libraries in float64, after one step and after three."""
-    gradient = rounding(case, np.float64)
-
-    def after_one_step(name):
-        if f"moment of {name}" not in ours[1]:  # a gradient's moment, losses, scores
-            return (1e-7 if name == "scores" else gradient) * np.abs(ours[1][name]).max()
-        largest = np.abs(ours[1][f"moment of {name}"]).max() / 0.1
-        return RATE * gradient * largest / 1e-8  # Adam divides by |gradient| + 1e-8
-
-    def after_more(name):
-        return 1e-7 * np.abs(ours[STEPS][name]).max()
-
-    return max(
-        shares(ours[1], theirs[1], after_one_step),
-        shares(ours[STEPS], theirs[STEPS], after_more),
-    )
-
-
-def check_singles(single, exact, start, case):
-    """One library's step in float32 against float64, each array as a whole."""
-    allowed, worst = rounding(case, np.float32), 0.0
-    for name, array in single.items():
-        error, size, bound = array - exact[name], exact[name], allowed
-        if f"moment of {name}" in start:  # a parameter: what has changed
-            size, bound = size - start[name], 0.05
-        share = np.linalg.norm(error) / (bound * np.linalg.norm(size))
-        if not share <= 1:
-            raise ValueError(f"float32 is off: {name}: {share:.2g} of what is allowed")
-        worst = max(worst, float(share))
-    return worst
 
 
 def check_values(contenders, case):
@@ -208,7 +155,7 @@ def measure(contenders, case, what, rounds):
             request = {"do": "time", "what": what, "calls": calls[side], "dtype": "float32"}
             answer = contender.ask(**request, **case)["seconds"]
             if turn == 0:  # finds out how many calls fill a turn
-                calls[side] = min(max(math.ceil(TURN / answer[0]), 3), 100)
+                calls[side] = min(math.ceil(TURN / answer[0]), 100)
             else:
                 seconds[side] += answer
     return seconds
@@ -232,10 +179,9 @@ def run_cases(kinds, shapes, what, rounds, threads):
     print(f"\n{what}, ms a call: median (fastest), spread")
     gathered = {}
     for kind in kinds:
-        sides = [side for side in SIDES[kind] if not (side == "shared" and kind == "hff")]
-        contenders = {side: Contender(side, threads) for side in sides}
+        contenders = {side: Contender(kind, side, threads) for side in SIDES[kind]}
         for name, shape in shapes.items():
-            case = {"kind": kind, "shape": shape}
+            case = {"shape": shape}
             double, single = check_values(contenders, case)
             seconds = measure(contenders, case, what, rounds)
             medians, fastest = ratios(seconds)
@@ -257,6 +203,33 @@ def run_cases(kinds, shapes, what, rounds, threads):
         print(f"{kind} {what}, geometric mean, PyTorch {side}: {medians:.2f} ({fastest:.2f})")
 
 
+def run_classes(rounds, threads):
+    """HFF's one pass against FF's pass for each of many labels, through the same network."""
+    print(
+        "\nHFF inference in ffref, and FF's with each label, ms a call: median (fastest), spread"
+    )
+    sides = {kind: {s: Contender(kind, s, threads) for s in SIDES[kind]} for kind in SIDES}
+    in_turn = {f"{kind} {s}": each for kind in sides for s, each in sides[kind].items()}
+    in_turn = {"ffref": in_turn.pop("hff ffref")} | in_turn
+    for name, shape in (
+        HUNDRED | {"784-1000x3, 10 classes": (*SHAPES["784-1000x3"], 256)}
+    ).items():
+        case = {"shape": shape}
+        shares = {kind: check_values(sides[kind], case) for kind in sides}
+        seconds = measure(in_turn, case, "infer", rounds)
+        medians, fastest = ratios(seconds)
+        print(f"{name}, {shape[4]} rows | hff ffref {in_words(seconds['ffref'])}")
+        for who in medians:
+            library = who if who == "ff ffref" else who.replace(" ", " PyTorch ")
+            print(
+                f"    {library:<18} {in_words(seconds[who])}, ratio {medians[who]:6.2f} "
+                f"({fastest[who]:6.2f})"
+            )
+        print(f"    values: {max(max(pair) for pair in shares.values()):.1g} of the bounds")
+    for contender in in_turn.values():
+        contender.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -276,6 +249,8 @@ def main():
     for what in ("train", "infer"):
         if arguments.what in (what, "all"):
             run_cases(("hff", "ff"), shapes, what, rounds, arguments.threads)
+    if arguments.what in ("classes", "all"):
+        run_classes(rounds, arguments.threads)
 
 
 if __name__ == "__main__":

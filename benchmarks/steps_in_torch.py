@@ -14,7 +14,11 @@ import torch
 from step_problems import BATCHES, LEARNING_RATE, Problem
 from torch.nn import functional
 
-torch.set_flush_denormal(True)  # before the first parallel region: threads inherit it
+
+def prepare(threads: int) -> None:
+    """Set up PyTorch; before its first parallel region, whose threads inherit the flushing."""
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(threads)
 
 
 class _Layers:
