@@ -8,9 +8,9 @@ import pytest
 pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
-from step_problems import InFfref, Shape, make_problem  # noqa: E402
-from step_values import STEPS, check_doubles, check_singles, record  # noqa: E402
-from steps_in_torch import SIDES  # noqa: E402
+from step_problems import InFfref, Shape, make_problem
+from step_values import STEPS, check_doubles, check_singles, record
+from steps_in_torch import SIDES
 
 pytestmark = pytest.mark.torch
 SHAPES = {"overlay": Shape(784, (30, 20), 16, 10, 40), "append": Shape(25, (30, 20), 16, 10, 40)}
