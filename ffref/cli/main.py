@@ -1,8 +1,8 @@
 """`ffref ...`: the parser, and how errors end.
 
 Heavy imports happen in the command that needs them, so that `ffref --help` answers at once.
-Exit codes: 0 done; 1 training diverged; 2 bad input, with one line that says what is wrong;
-130 interrupted.
+Exit codes: 0 done; 1 training diverged, or a benchmark met wrong values; 2 bad input, with one
+line that says what is wrong; 130 interrupted.
 """
 
 import sys
@@ -25,6 +25,14 @@ _TRAIN_EXAMPLES = """examples:
 """
 
 
+_BENCH_EXAMPLES = """examples:
+  ffref bench                  within a minute: matrix products beside NumPy's, steps, inference
+  ffref bench --quick          the same with fewer sizes and calls, in seconds
+  ffref bench --threads 1      ffref and NumPy on one thread
+  ffref bench --json > f.json  all that was measured, as one JSON object
+"""
+
+
 class _Parser(ArgumentParser):
     """A parser whose errors are one line."""
 
@@ -44,6 +52,7 @@ def build_parser() -> ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_predict(commands)
+    _add_bench(commands)
     return parser
 
 
@@ -117,6 +126,21 @@ def _add_predict(commands: "_SubParsersAction[_Parser]") -> None:
     predict.add_argument("--out", help="write to this CSV file instead of the screen")
     predict.add_argument("--proba", action="store_true", help="add each class's probability")
     _add_common(predict)
+
+
+def _add_bench(commands: "_SubParsersAction[_Parser]") -> None:
+    bench = _add_command(commands, "bench", "speed on this machine; values are verified first")
+    bench.epilog = _BENCH_EXAMPLES
+    bench.add_argument("--quick", action="store_true", help="fewer sizes and calls")
+    bench.add_argument("--json", action="store_true", help="print one JSON object")
+    # another name than the other commands' option: NumPy has to be told before it is imported
+    bench.add_argument(
+        "--threads",
+        dest="all_threads",
+        metavar="THREADS",
+        type=int,
+        help="of ffref and of NumPy; default: all cores",
+    )
 
 
 def _add_command(
