@@ -5,9 +5,43 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
+
+
+def picture(path):
+    """Width and number of frames."""
+    with Image.open(path) as image:
+        return image.width, getattr(image, "n_frames", 1)
+
+
+def check_one_layer(text, folder):
+    """Goodness leaves the threshold to its side, and the pressure fades."""
+    for name, direction in (("positive", 1), ("negative", -1)):
+        table = text.split(f"the input is {name}")[1].split("the input is")[0]
+        rows = re.findall(r"^ +\d+ +([\d.]+) +([\d.]+) +([\d.]+)$", table, re.MULTILINE)
+        goodness, _, pressure = np.array(rows, float).T
+        assert len(rows) == 13
+        assert (direction * np.diff(goodness) > 0).all()
+        assert (np.diff(pressure) < 0).all()
+    assert picture(folder / "one_layer.png") == (1440, 1)
+
+
+def check_disk_and_ring(text, folder):
+    """Both learn; the label of more goodness wins at the point; the film has its frames."""
+    accuracies = [float(number) for number in re.findall(r"(?:accuracy|points) ([\d.]+)", text)]
+    assert len(accuracies) == 4
+    assert min(accuracies) > 0.95
+    disk, ring = (float(number) for number in re.findall(r"= ([\d.]+)$", text, re.MULTILINE))
+    assert ring > disk
+    assert picture(folder / "disk_and_ring.gif") == (720, 20)
+    assert picture(folder / "disk_and_ring.png") == (900, 1)
+
+
+FURTHER = {"one_layer": check_one_layer, "disk_and_ring": check_disk_and_ring}
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda p: p.stem)
@@ -23,6 +57,7 @@ def test_example_runs(example, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert re.search(r"\d\.\d", done.stdout)
+    FURTHER.get(example.stem, lambda text, folder: None)(done.stdout, tmp_path)
 
 
 def test_example_of_one_step_lowers_the_loss(tmp_path):

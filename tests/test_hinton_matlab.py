@@ -6,6 +6,21 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from ffref.formulas import relu, relu_grad, rms_normalize, sum_of_squares
+from ffref.formulas.norms import NORMS
+from ffref.layers import (
+    Dense,
+    Readout,
+    dense_forward,
+    dense_grads,
+    readout_evaluate,
+    readout_features,
+)
+from ffref.layers.readout import readout_logits
+from ffref.negatives import bind_label_encoding, contrastive_batch, wrong_class_probabilities
+from ffref.objectives.ff import ff
+from ffref.objectives.peer import with_peer_rule
+from ffref.training.optimizers import OptimizerState, moving_average
 from tests.independent import scalar_hinton_matlab as matlab
 
 # One image of two classes and two more pixels: [label slots, 2, 2] has root mean square 1.5.
@@ -185,3 +200,98 @@ def test_gradients_are_those_of_autograd():
     ):
         near(mine, -theirs.grad.numpy(), atol=1e-13)
         assert not np.allclose(1.01 * mine, -theirs.grad.numpy(), rtol=0, atol=1e-6)
+
+
+def package_step(state, images, labels, wrong, rate):
+    """The same step of the package's pieces, in the order of the recipe."""
+    encoding = bind_label_encoding("overlay", classes=len(state.softmax_biases))
+    layers = [Dense(w.copy(), b.copy()) for w, b in zip(state.weights, state.biases, strict=True)]
+    readout = Readout(tuple(v.copy() for v in state.softmax_weights), state.softmax_biases.copy())
+
+    def through(inputs):
+        for layer in layers:
+            x = rms_normalize(inputs)
+            inputs = relu(dense_forward(layer, x))
+            yield x, inputs
+
+    inputs, context = contrastive_batch(images, labels, wrong, encoding)
+    gradients, means, goodness = [], [], []
+    for (x, activity), mean in zip(through(inputs), state.peer_means, strict=True):
+        objective = with_peer_rule(ff(threshold=float(activity.shape[1])))
+        evaluation = objective.evaluate(activity, context, (mean,))
+        d_preactivation = evaluation.d_activity * relu_grad(activity) + evaluation.d_preactivation
+        gradients.append(dense_grads(x, d_preactivation))
+        means += objective.advance(activity, context, (mean,))
+        goodness.append(sum_of_squares(activity))
+    neutral = [activity for _, activity in through(encoding.write_neutral(images))]
+    features = readout_features(neutral, NORMS["rms"])
+    read = readout_evaluate(readout, features, labels)
+    q = wrong_class_probabilities(readout_logits(readout, features), labels)
+
+    def update(parameters, d_parameters, averages, factor, decay, decayed):
+        # the averages of the recipe climb, those of the package descend
+        slots = tuple((-a,) for a in averages)
+        optimizer = moving_average(momentum=0.9, weight_decay=decay)
+        after = optimizer.update(
+            parameters, d_parameters, OptimizerState(0, slots), factor * rate, decayed
+        )
+        return [-slot for (slot,) in after.slots]
+
+    weight_means, bias_means = [], []
+    for depth, layer in enumerate(layers):
+        averages = (state.weight_means[depth], state.bias_means[depth])
+        moved = update(layer, gradients[depth], averages, 0.01, 0.001, (True, False))
+        weight_means.append(moved[0])
+        bias_means.append(moved[1])
+    softmax_means = update(
+        readout.weights, read.d_weights, state.softmax_means, 0.1, 0.003,
+        (True,) * len(readout.weights),
+    )  # fmt: skip
+    after = matlab.State(
+        [layer.weight for layer in layers],
+        [layer.bias for layer in layers],
+        weight_means,
+        bias_means,
+        means,
+        list(readout.weights),
+        readout.bias,
+        softmax_means,
+    )
+    return after, goodness, read, q
+
+
+@pytest.mark.parametrize(("epoch", "rate"), [(1, 1.0), (8, 0.5)])
+@pytest.mark.parametrize("seed", [7, 8, 9])
+def test_the_pieces_of_the_package_make_the_same_step(seed, epoch, rate):
+    state, images, labels, wrong = random_case(seed)
+    assert matlab.gain(epoch, 10) == rate
+    mine, theirs = state, state
+    for _ in range(3):
+        mine, goodness, read, q = package_step(mine, images, labels, wrong, rate)
+        theirs, seen = matlab.step(theirs, images, labels, wrong, epoch=epoch, epochs=10)
+        for field, ours in mine._asdict().items():
+            for a, b in zip(ours, getattr(theirs, field), strict=True):
+                near(a, b, atol=1e-12)
+        for a, positive, negative in zip(goodness, seen.positive_goodness, seen.negative_goodness,
+                                         strict=True):  # fmt: skip
+            near(a, positive + negative, atol=1e-12)
+        assert read.loss == pytest.approx(seen.softmax_cost, abs=1e-12)
+        near(read.probabilities, seen.softmax_probability, atol=1e-12)
+        near(q, seen.wrong_label_probability, atol=1e-12)
+
+
+def test_the_comparison_sees_each_part_of_the_recipe():
+    """Any constant a little off is told apart, at the tolerance of the comparison above."""
+    case = random_case()
+    right, _ = matlab.step(*case, epoch=8, epochs=10)
+    for name, value in matlab.STANDARD._asdict().items():
+        if name == "tiny":
+            continue
+        changed = matlab.STANDARD._replace(**{name: 1.01 * value})
+        wrong, _ = matlab.step(*case, epoch=8, epochs=10, constants=changed)
+        gaps = [
+            np.abs(a - b).max()
+            for part, other in zip(right, wrong, strict=True)
+            for a, b in zip(part, other, strict=True)
+        ]
+        assert max(gaps) > 1e-9, name

@@ -4,6 +4,13 @@
 Derivations: docs/derivations/formulas.md.
 """
 
+from ffref.formulas.diagnostics import (
+    LayerDiagnostics,
+    dead_unit_share,
+    layer_diagnostics,
+    mean_goodness,
+    pairwise_error,
+)
 from ffref.formulas.elementwise import (
     relu,
     relu_grad,
@@ -37,6 +44,12 @@ from ffref.formulas.norms import (
     rms_normalize,
     rms_normalize_vjp,
 )
+from ffref.formulas.recipes import (
+    GOODNESS_RECIPES,
+    GoodnessRecipe,
+    starting_goodness,
+    warn_if_mixed,
+)
 from ffref.formulas.similarity import cosine_similarity, cosine_similarity_vjp
 from ffref.formulas.softmax import (
     log_mean_exp,
@@ -50,27 +63,34 @@ from ffref.formulas.softmax import (
 
 __all__ = [
     "GOODNESS",
+    "GOODNESS_RECIPES",
     "MEAN_OF_SQUARES",
     "NEGATIVE_MEAN_OF_SQUARES",
     "NEGATIVE_SUM_OF_SQUARES",
     "NORMS",
     "SUM_OF_SQUARES",
+    "GoodnessRecipe",
+    "LayerDiagnostics",
     "cosine_similarity",
     "cosine_similarity_vjp",
+    "dead_unit_share",
     "l2_normalize",
     "l2_normalize_vjp",
+    "layer_diagnostics",
     "layer_normalize",
     "layer_normalize_vjp",
     "log_mean_exp",
     "log_mean_exp_grad",
     "log_sum_exp",
     "log_sum_exp_grad",
+    "mean_goodness",
     "mean_of_squares",
     "mean_of_squares_grad",
     "negative_mean_of_squares",
     "negative_mean_of_squares_grad",
     "negative_sum_of_squares",
     "negative_sum_of_squares_grad",
+    "pairwise_error",
     "relu",
     "relu_grad",
     "relu_vjp",
@@ -83,6 +103,8 @@ __all__ = [
     "softmax_cross_entropy_grad",
     "softplus",
     "softplus_grad",
+    "starting_goodness",
     "sum_of_squares",
     "sum_of_squares_grad",
+    "warn_if_mixed",
 ]
