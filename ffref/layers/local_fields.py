@@ -1,8 +1,8 @@
 """Local receptive fields: a convolution whose weights differ from place to place.
 
 Derivation: docs/derivations/local_fields.md, equations FIELD.1 to FIELD.5. Hinton (2022) trains
-such layers, which share no weights, on MNIST and CIFAR-10. The input gradient serves chains inside one
-block and back-propagation; local learning never calls it.
+such layers, which share no weights, on MNIST and CIFAR-10. The input gradient serves chains inside
+one block and back-propagation; local learning never calls it.
 """
 
 from typing import NamedTuple
