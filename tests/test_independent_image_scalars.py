@@ -1,4 +1,4 @@
-"""The scalar formulations of layers on images: their gradients against differences of 50 digits."""
+"""Scalar formulations of layers on images: their gradients against differences of 50 digits."""
 
 import numpy as np
 import pytest

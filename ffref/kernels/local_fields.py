@@ -183,7 +183,7 @@ def _forward_job(
         return lambda start, stop: fields_loop(images, weight, out, window, stride, start, stop)
     lines, steps = _lines(images, stride)
     return lambda start, stop: _forward_places(
-        lines, weight, out, _windows_of(images, weight), window[0], steps, start, stop
+        lines, weight.ctypes.data, out, _windows_of(images, weight), window[0], steps, start, stop
     )
 
 
@@ -198,7 +198,7 @@ def _weight_job(
     turned = d_weight.shape[:1:-1]  # (out_channels, taps)
     return lambda start, stop: _weight_places(
         lines,
-        d_out,
+        d_out.ctypes.data,
         d_weight,
         _windows_of(images, d_weight),
         np.empty(turned, images.dtype),
@@ -218,14 +218,26 @@ def _input_job(
         )
     lines, steps = _lines(d_images, stride)
     return lambda start, stop: _input_rows(
-        d_out, weight, lines, _windows_of(d_out, weight), window[0], steps, start, stop
+        d_out.ctypes.data,
+        weight.ctypes.data,
+        weight.shape,
+        lines,
+        _windows_of(d_out, weight),
+        window[0],
+        steps,
+        start,
+        stop,
     )
 
 
 def _lines(images: Array, stride: Pair) -> tuple[Array, Pair]:
-    """Images as (batch, height, width * channels), and the stride in lines and in numbers."""
+    """Images as (batch, height, width * channels), and the stride in lines and in numbers.
+
+    What may not be written is copied: the kernels would be compiled anew for it, in seconds.
+    """
     batch, height, width, channels = images.shape
-    return images.reshape(batch, height, width * channels), (stride[0], stride[1] * channels)
+    lines = np.require(images, requirements=["W"]).reshape(batch, height, width * channels)
+    return lines, (stride[0], stride[1] * channels)
 
 
 def _windows_of(images: Array, weight: Array) -> Array:
@@ -235,18 +247,20 @@ def _windows_of(images: Array, weight: Array) -> Array:
 
 @kernel
 def _forward_places(
-    lines: Array, weight: Array, out: Array, windows: Array,
+    lines: Array, weight: int, out: Array, windows: Array,
     height: int, steps: Pair, start: int, stop: int,
 ) -> None:  # fmt: skip
-    """`fields_loop`: at each place a product (images x taps) (taps x out_channels)."""
+    """`fields_loop`: at each place a product (images x taps) (taps x out_channels).
+
+    `weight`, which is only read, comes as its address: see `Matrix`.
+    """
     batch, taps = windows.shape
     out_channels, size = out.shape[3], out.itemsize
     a = (_address(windows), taps * size, size)
     for place in range(start, stop):
         i, j = place // out.shape[2], place % out.shape[2]
         _copy_windows(lines, windows, height, i * steps[0], j * steps[1])
-        address = _address(weight) + place * taps * out_channels * size
-        b = (address, out_channels * size, size)
+        b = (weight + place * taps * out_channels * size, out_channels * size, size)
         if batch >= PACK_FROM_ROWS:
             packed_product(out[:, i, j, :], a, b, taps, 0, batch, 0, out_channels)
         else:
@@ -255,7 +269,7 @@ def _forward_places(
 
 @kernel
 def _weight_places(
-    lines: Array, d_out: Array, d_weight: Array, windows: Array, turned: Array,
+    lines: Array, d_out: int, d_weight: Array, windows: Array, turned: Array,
     height: int, steps: Pair, start: int, stop: int,
 ) -> None:  # fmt: skip
     """`fields_weight_loop`: at each place a product (out_channels x images) (images x taps).
@@ -263,13 +277,13 @@ def _weight_places(
     Of the two ways round, this one has its many columns, the taps, as neighbours in memory.
     """
     batch, taps = windows.shape
-    right, out_channels, size = d_out.shape[2], d_out.shape[3], d_out.itemsize
+    down, right, _, out_channels = d_weight.shape
+    size = d_weight.itemsize
     b = (_address(windows), taps * size, size)
     for place in range(start, stop):
         i, j = place // right, place % right
         _copy_windows(lines, windows, height, i * steps[0], j * steps[1])
-        upstream = _address(d_out) + place * out_channels * size
-        a = (upstream, size, d_out.strides[0])
+        a = (d_out + place * out_channels * size, size, down * right * out_channels * size)
         packed_product(turned, a, b, batch, 0, out_channels, 0, taps)
         for tap in range(taps):
             for o in range(out_channels):
@@ -278,25 +292,23 @@ def _weight_places(
 
 @kernel
 def _input_rows(
-    d_out: Array, weight: Array, d_lines: Array, windows: Array,
+    d_out: int, weight: int, weight_shape: tuple[int, ...], d_lines: Array, windows: Array,
     height: int, steps: Pair, start: int, stop: int,
 ) -> None:  # fmt: skip
     """`fields_input_loop`: at each place a product (images x out_channels) (out_channels x taps).
 
     Only of the taps that lie in the lines start .. stop.
     """
-    batch, taps = windows.shape
-    right, out_channels, size = d_out.shape[2], d_out.shape[3], d_out.itemsize
+    down, right, taps, out_channels = weight_shape
+    batch, size = len(windows), windows.itemsize
     across = taps // height
-    for place in range(d_out.shape[1] * right):
+    for place in range(down * right):
         top, left = place // right * steps[0], place % right * steps[1]
         first, last = max(start - top, 0), min(stop - top, height)
         if first < last:
             count = (last - first) * across
-            upstream = _address(d_out) + place * out_channels * size
-            a = (upstream, d_out.strides[0], size)
-            address = _address(weight)
-            address += (place * taps + first * across) * out_channels * size
+            a = (d_out + place * out_channels * size, down * right * out_channels * size, size)
+            address = weight + (place * taps + first * across) * out_channels * size
             b = (address, size, out_channels * size)
             packed_product(windows[:, :count], a, b, out_channels, 0, batch, 0, count)
             _add_windows(windows, d_lines, last - first, across, top + first, left)

@@ -16,32 +16,34 @@ class WindowCase(NamedTuple):
     seed: int
 
 
+Case = WindowCase
+
 CONV_CASES = [
-    WindowCase("3x3", (2, 4, 5, 2), (3, 3), (1, 1), (0, 0), 3, 1, 501),
-    WindowCase("3x3 padded", (2, 3, 4, 2), (3, 3), (1, 1), (1, 1), 2, 1, 502),
-    WindowCase("1x1", (3, 2, 3, 3), (1, 1), (1, 1), (0, 0), 4, 1, 503),
-    WindowCase("1x3", (2, 3, 5, 2), (1, 3), (1, 1), (0, 1), 3, 1, 504),
-    WindowCase("2x2, stride 2, a rest is left", (2, 5, 4, 3), (2, 2), (2, 2), (0, 0), 2, 1, 505),
-    WindowCase("3x2, strides 2 and 1, paddings 1 and 2", (1, 6, 3, 2), (3, 2), (2, 1), (1, 2), 3, 1, 506),
-    WindowCase("5x5 on 4x4, padded", (2, 4, 4, 1), (5, 5), (1, 1), (2, 2), 3, 1, 507),
-    WindowCase("2x2, stride 3: pixels between windows", (2, 6, 5, 2), (2, 2), (3, 3), (0, 0), 2, 1, 508),
-    WindowCase("one place", (3, 3, 3, 2), (3, 3), (1, 1), (0, 0), 4, 1, 509),
-    WindowCase("one image, one channel, one output", (1, 4, 4, 1), (2, 3), (1, 2), (1, 0), 1, 1, 510),
-    WindowCase("padding wider than the window", (1, 2, 2, 2), (2, 2), (1, 1), (3, 2), 2, 1, 511),
-    WindowCase("2 groups", (2, 4, 4, 4), (3, 3), (1, 1), (1, 1), 6, 2, 512),
-    WindowCase("3 groups, stride 2", (2, 5, 5, 6), (2, 2), (2, 2), (0, 0), 3, 3, 513),
-    WindowCase("depthwise", (2, 4, 4, 5), (3, 3), (1, 1), (1, 1), 5, 5, 514),
-    WindowCase("depthwise, two outputs a channel", (1, 4, 3, 3), (2, 2), (1, 1), (0, 1), 6, 3, 515),
+    Case("3x3", (2, 4, 5, 2), (3, 3), (1, 1), (0, 0), 3, 1, 501),
+    Case("3x3 padded", (2, 3, 4, 2), (3, 3), (1, 1), (1, 1), 2, 1, 502),
+    Case("1x1", (3, 2, 3, 3), (1, 1), (1, 1), (0, 0), 4, 1, 503),
+    Case("1x3", (2, 3, 5, 2), (1, 3), (1, 1), (0, 1), 3, 1, 504),
+    Case("2x2, stride 2, a rest is left", (2, 5, 4, 3), (2, 2), (2, 2), (0, 0), 2, 1, 505),
+    Case("3x2, strides 2, 1, paddings 1, 2", (1, 6, 3, 2), (3, 2), (2, 1), (1, 2), 3, 1, 506),
+    Case("5x5 on 4x4, padded", (2, 4, 4, 1), (5, 5), (1, 1), (2, 2), 3, 1, 507),
+    Case("2x2, stride 3: pixels between windows", (2, 6, 5, 2), (2, 2), (3, 3), (0, 0), 2, 1, 508),
+    Case("one place", (3, 3, 3, 2), (3, 3), (1, 1), (0, 0), 4, 1, 509),
+    Case("one image, one channel, one output", (1, 4, 4, 1), (2, 3), (1, 2), (1, 0), 1, 1, 510),
+    Case("padding wider than the window", (1, 2, 2, 2), (2, 2), (1, 1), (3, 2), 2, 1, 511),
+    Case("2 groups", (2, 4, 4, 4), (3, 3), (1, 1), (1, 1), 6, 2, 512),
+    Case("3 groups, stride 2", (2, 5, 5, 6), (2, 2), (2, 2), (0, 0), 3, 3, 513),
+    Case("depthwise", (2, 4, 4, 5), (3, 3), (1, 1), (1, 1), 5, 5, 514),
+    Case("depthwise, two outputs a channel", (1, 4, 3, 3), (2, 2), (1, 1), (0, 1), 6, 3, 515),
 ]  # fmt: skip
 FIELD_CASES = [case for case in CONV_CASES if case.groups == 1]
 POOL_CASES = [
-    WindowCase("2x2", (2, 4, 6, 3), (2, 2), (2, 2), (0, 0), 0, 1, 521),
-    WindowCase("2x2, a rest is left", (2, 5, 3, 2), (2, 2), (2, 2), (0, 0), 0, 1, 522),
-    WindowCase("3x3, stride 2: overlap", (2, 7, 6, 3), (3, 3), (2, 2), (0, 0), 0, 1, 523),
-    WindowCase("2x3, strides 1 and 2", (1, 4, 6, 2), (2, 3), (1, 2), (0, 0), 0, 1, 524),
-    WindowCase("stride wider than the window", (2, 7, 7, 1), (2, 2), (3, 4), (0, 0), 0, 1, 525),
-    WindowCase("1x1", (2, 2, 3, 2), (1, 1), (1, 1), (0, 0), 0, 1, 526),
-    WindowCase("whole image", (3, 3, 4, 5), (3, 4), (3, 4), (0, 0), 0, 1, 527),
+    Case("2x2", (2, 4, 6, 3), (2, 2), (2, 2), (0, 0), 0, 1, 521),
+    Case("2x2, a rest is left", (2, 5, 3, 2), (2, 2), (2, 2), (0, 0), 0, 1, 522),
+    Case("3x3, stride 2: overlap", (2, 7, 6, 3), (3, 3), (2, 2), (0, 0), 0, 1, 523),
+    Case("2x3, strides 1 and 2", (1, 4, 6, 2), (2, 3), (1, 2), (0, 0), 0, 1, 524),
+    Case("stride wider than the window", (2, 7, 7, 1), (2, 2), (3, 4), (0, 0), 0, 1, 525),
+    Case("1x1", (2, 2, 3, 2), (1, 1), (1, 1), (0, 0), 0, 1, 526),
+    Case("whole image", (3, 3, 4, 5), (3, 4), (3, 4), (0, 0), 0, 1, 527),
 ]
 
 
