@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ffref import kernels, layers
-from ffref.kernels.windows import as_pair, count_places
+from ffref.kernels.places import as_pair, count_places
 from tests.independent.compare import scaled_close
 
 each_float = pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -26,7 +26,7 @@ from ffref.kernels.pooling import (
 from ffref.kernels.subnormals import flush_subnormals
 from ffref.kernels.threads import available_cores, get_threads, set_threads
 from ffref.kernels.updates import adam_update, heavy_ball_update, moving_average_update
-from ffref.kernels.windows import as_pair, count_places
+from ffref.kernels.places import as_pair, count_places
 
 __all__ = [
     "adam_update",

@@ -19,7 +19,7 @@ from ffref.kernels.host import PLAIN
 from ffref.kernels.loops_local_fields import fields_input_loop, fields_loop, fields_weight_loop
 from ffref.kernels.products import PACK_FROM_ROWS, direct_product, packed_product
 from ffref.kernels.threads import run_over_rows
-from ffref.kernels.windows import (
+from ffref.kernels.places import (
     Pair,
     Size,
     as_pair,

@@ -7,7 +7,7 @@ a tap being (y, x, in_channel) of a window in row order.
 
 from ffref.kernels._jit import kernel
 from ffref.kernels.fused import multiply_add
-from ffref.kernels.windows import Pair
+from ffref.kernels.places import Pair
 from ffref.types import Array
 
 

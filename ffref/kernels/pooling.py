@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ffref._checks import require
 from ffref.kernels._jit import kernel
 from ffref.kernels.threads import run_over_rows
-from ffref.kernels.windows import (
+from ffref.kernels.places import (
     Pair,
     Size,
     as_pair,
