@@ -4,6 +4,18 @@
 state; it checks the shapes of its arguments, because a compiled loop would read past their end.
 """
 
+from ffref.kernels.batch_norm import (
+    channel_moments,
+    channel_slopes,
+    channel_sums,
+    normalize_channels,
+    normalize_channels_grad,
+)
+from ffref.kernels.local_fields import (
+    local_fields,
+    local_fields_input_grad,
+    local_fields_weight_grad,
+)
 from ffref.kernels.matmul import matmul, matmul_nt, matmul_tn
 from ffref.kernels.rows import (
     add_bias_relu_rows,
@@ -19,10 +31,16 @@ from ffref.kernels.softmax import (
     log_mean_exp_rows,
     log_sum_exp_rows,
     softmax_rows,
+from ffref.kernels.pooling import (
+    average_pool2d,
+    average_pool2d_grad,
+    max_pool2d,
+    max_pool2d_grad,
 )
 from ffref.kernels.subnormals import flush_subnormals
 from ffref.kernels.threads import available_cores, get_threads, set_threads
 from ffref.kernels.updates import adam_update, heavy_ball_update, moving_average_update
+from ffref.kernels.places import as_pair, count_places
 
 __all__ = [
     "adam_update",
@@ -33,17 +51,32 @@ __all__ = [
     "cross_entropy_grad_rows",
     "cross_entropy_rows",
     "divide_rows",
+    "as_pair",
+    "available_cores",
+    "average_pool2d",
+    "average_pool2d_grad",
+    "channel_moments",
+    "channel_slopes",
+    "channel_sums",
+    "count_places",
     "flush_subnormals",
     "gate_rows",
     "get_threads",
     "heavy_ball_update",
     "log_mean_exp_rows",
     "log_sum_exp_rows",
+    "local_fields",
+    "local_fields_input_grad",
+    "local_fields_weight_grad",
     "matmul",
     "matmul_nt",
     "matmul_tn",
+    "max_pool2d",
+    "max_pool2d_grad",
     "moving_average_update",
     "reject_rows",
+    "normalize_channels",
+    "normalize_channels_grad",
     "set_threads",
     "softmax_rows",
 ]

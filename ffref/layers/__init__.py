@@ -11,6 +11,30 @@ from ffref.layers.dense import (
     draw_dense_layers,
 )
 from ffref.layers.labelled import layer_grads, layer_relu, shared_product, version_relu
+from ffref.layers.local_fields import (
+    LocalFields,
+    he_local_fields,
+    local_fields_forward,
+    local_fields_grads,
+    local_fields_input_grad,
+)
+from ffref.layers.normalisation import (
+    BatchNorm,
+    BatchStatistics,
+    RunningStatistics,
+    advance_running,
+    batch_norm_forward,
+    batch_norm_grads,
+    batch_norm_inference,
+    batch_norm_inference_grads,
+    fresh_batch_norm,
+)
+from ffref.layers.pooling import (
+    average_pool2d,
+    average_pool2d_vjp,
+    max_pool2d,
+    max_pool2d_vjp,
+)
 from ffref.layers.readout import (
     Readout,
     ReadoutEvaluation,
@@ -24,17 +48,37 @@ from ffref.layers.readout import (
 
 __all__ = [
     "INITIAL_GAIN",
+    "BatchNorm",
+    "BatchStatistics",
     "Dense",
+    "LocalFields",
     "Readout",
     "ReadoutEvaluation",
+    "RunningStatistics",
+    "advance_running",
+    "average_pool2d",
+    "average_pool2d_vjp",
+    "batch_norm_forward",
+    "batch_norm_grads",
+    "batch_norm_inference",
+    "batch_norm_inference_grads",
     "dense_forward",
     "dense_grads",
     "dense_input_grad",
     "dense_relu",
     "draw_dense",
     "draw_dense_layers",
+    "fresh_batch_norm",
+    "he_dense",
+    "he_dense_layers",
+    "he_local_fields",
     "layer_grads",
     "layer_relu",
+    "local_fields_forward",
+    "local_fields_grads",
+    "local_fields_input_grad",
+    "max_pool2d",
+    "max_pool2d_vjp",
     "readout_evaluate",
     "readout_features",
     "readout_logits",
