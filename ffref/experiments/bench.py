@@ -175,8 +175,8 @@ def run_step(
 def check_slopes(network: Network, step: float = 1e-6) -> float:
     """Largest relative error of a layer's slope, in float64, against central differences.
 
-    Each layer's parameters go a little up and down along a random direction: the loss must change by
-    what the gradient (Adam's first moment after one step) says.
+    Each layer's parameters go a little up and down along a random direction: the loss must change
+    by what the gradient (Adam's first moment after one step) says.
     """
     start = cast_state(network.state, np.dtype(np.float64))
     after, _ = run_step(network, cast_state(start, np.dtype(np.float64)))

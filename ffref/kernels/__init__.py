@@ -17,6 +17,13 @@ from ffref.kernels.local_fields import (
     local_fields_weight_grad,
 )
 from ffref.kernels.matmul import matmul, matmul_nt, matmul_tn
+from ffref.kernels.places import as_pair, count_places
+from ffref.kernels.pooling import (
+    average_pool2d,
+    average_pool2d_grad,
+    max_pool2d,
+    max_pool2d_grad,
+)
 from ffref.kernels.rows import (
     add_bias_relu_rows,
     add_bias_rows,
@@ -31,26 +38,16 @@ from ffref.kernels.softmax import (
     log_mean_exp_rows,
     log_sum_exp_rows,
     softmax_rows,
-from ffref.kernels.pooling import (
-    average_pool2d,
-    average_pool2d_grad,
-    max_pool2d,
-    max_pool2d_grad,
 )
 from ffref.kernels.subnormals import flush_subnormals
 from ffref.kernels.threads import available_cores, get_threads, set_threads
 from ffref.kernels.updates import adam_update, heavy_ball_update, moving_average_update
-from ffref.kernels.places import as_pair, count_places
 
 __all__ = [
     "adam_update",
     "add_bias_relu_rows",
     "add_bias_rows",
     "add_rows_relu",
-    "available_cores",
-    "cross_entropy_grad_rows",
-    "cross_entropy_rows",
-    "divide_rows",
     "as_pair",
     "available_cores",
     "average_pool2d",
@@ -59,24 +56,27 @@ __all__ = [
     "channel_slopes",
     "channel_sums",
     "count_places",
+    "cross_entropy_grad_rows",
+    "cross_entropy_rows",
+    "divide_rows",
     "flush_subnormals",
     "gate_rows",
     "get_threads",
     "heavy_ball_update",
-    "log_mean_exp_rows",
-    "log_sum_exp_rows",
     "local_fields",
     "local_fields_input_grad",
     "local_fields_weight_grad",
+    "log_mean_exp_rows",
+    "log_sum_exp_rows",
     "matmul",
     "matmul_nt",
     "matmul_tn",
     "max_pool2d",
     "max_pool2d_grad",
     "moving_average_update",
-    "reject_rows",
     "normalize_channels",
     "normalize_channels_grad",
+    "reject_rows",
     "set_threads",
     "softmax_rows",
 ]
