@@ -4,6 +4,7 @@
 state; it checks the shapes of its arguments, because a compiled loop would read past their end.
 """
 
+from ffref.kernels.convolution import conv2d, conv2d_input_grad, conv2d_weight_grad
 from ffref.kernels.matmul import matmul, matmul_nt, matmul_tn
 from ffref.kernels.subnormals import flush_subnormals
 from ffref.kernels.threads import available_cores, get_threads, set_threads
@@ -12,6 +13,9 @@ from ffref.kernels.updates import adam_update, heavy_ball_update, moving_average
 __all__ = [
     "adam_update",
     "available_cores",
+    "conv2d",
+    "conv2d_input_grad",
+    "conv2d_weight_grad",
     "flush_subnormals",
     "get_threads",
     "heavy_ball_update",
