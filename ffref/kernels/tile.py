@@ -232,9 +232,7 @@ def _gathered(builder: ir.IRBuilder, numbers: _Numbers, rows: int) -> _Addresses
     )
 
 
-def _emit_tile(
-    vector: "_Vector", numbers: _Numbers, addresses: _Addresses, vectors: int
-) -> None:
+def _emit_tile(vector: "_Vector", numbers: _Numbers, addresses: _Addresses, vectors: int) -> None:
     """The loop over k for one size of tile, from the first loads to the last stores."""
     builder, rows = vector.builder, len(addresses.out)
     places = _places(vector, addresses, vectors)
@@ -286,9 +284,7 @@ def _emit_tile(
     builder.ret_void()
 
 
-def _places(
-    vector: "_Vector", addresses: _Addresses, vectors: int
-) -> list[tuple[ir.Value, bool]]:
+def _places(vector: "_Vector", addresses: _Addresses, vectors: int) -> list[tuple[ir.Value, bool]]:
     """Addresses in `out` of the tile's vectors, and which of them may be partly outside."""
     return [
         (vector.builder.add(begin, _INT(v * vector.bytes)), v == vectors - 1)

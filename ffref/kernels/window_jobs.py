@@ -39,6 +39,17 @@ WINDOWS = 2048
 """Most windows on a canvas; a table has an entry for each."""
 
 
+TAPS_AT_ONCE = 384
+"""Most steps of k of a tile in the forward product: of a tile's rows of so many taps, the
+first-level cache holds the most."""
+
+BLOCK_BYTES = 384 << 10
+"""Weights that are in use at a time, a few panels of so many taps: a part of the second-level
+cache, which the canvas and the output share."""
+
+PIXELS_AT_ONCE = 64
+"""Steps of k of a tile in the weight gradient: as many rows of d_out are in use at a time."""
+
 PACKING = 16
 """Multiply-adds that take as long as copying a number."""
 
@@ -97,10 +108,21 @@ def weight_grad(images: Array, d_out: Array, out: Array, stride: Pair, padding: 
     taps = _tap_table(distances, range(out.shape[0]), range(out.shape[1]), images.shape[3])
     windows = _window_table(canvas, distances, stride)
     d_weight = out.reshape(taps.size, out.shape[3])
+    panels = -(-out.shape[3] * size // PANEL_BYTES)
+    sums = np.empty((panels * _panel_distance(taps.size) + CACHE_LINE) // size, out.dtype)
 
     def run(start: int, stop: int) -> None:
         windows_weight_grad(
-            d_weight, _pixels(images), canvas, windows, taps, _pixels(d_out), start, stop
+            d_weight,
+            sums,
+            _pixels(images),
+            canvas,
+            windows,
+            taps,
+            _pixels(d_out),
+            PIXELS_AT_ONCE,
+            start,
+            stop,
         )
 
     if images.size == 0 or d_out.size == 0:
@@ -137,7 +159,8 @@ def _multiply(
     )  # fmt: skip
     _run(
         lambda start, stop: windows_product(
-            panels, _pixels(images), canvas, windows, tap, _pixels(out), places, start, stop
+            panels, _pixels(images), canvas, windows, tap, _pixels(out), places,
+            TAPS_AT_ONCE, BLOCK_BYTES, start, stop,
         ),
         -(-len(images) // canvas.images) * -(-canvas.out_rows // canvas.band),
         1, out.size * tap.size,
@@ -151,17 +174,13 @@ def _run(job: Callable[[int, int], None], parts: int, multiple: int, work: int) 
         run_over_rows(job, parts, multiple=multiple)
 
 
-def _phase(
-    pixels: int, taps: int, stride: int, padding: int, remainder: int
-) -> tuple[slice, int]:
+def _phase(pixels: int, taps: int, stride: int, padding: int, remainder: int) -> tuple[slice, int]:
     """The pixels of one remainder, and the output that the first of them has by tap 0."""
     first = (remainder - padding) % stride
     return slice(first, pixels, stride), (first + padding - remainder) // stride
 
 
-def _canvas(
-    out: tuple[int, ...], kernel: tuple[int, ...], stride: Pair, padding: Pair
-) -> Canvas:
+def _canvas(out: tuple[int, ...], kernel: tuple[int, ...], stride: Pair, padding: Pair) -> Canvas:
     """A canvas that is not filled yet."""
     return Canvas(
         top=padding[0],

@@ -22,18 +22,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffref.kernels._jit import kernel, kernel_part
-from ffref.kernels.packing import CACHE_LINE, GROUP, clear_group, copy_element, copy_lanes, pack
+from ffref.kernels.packing import (
+    CACHE_LINE,
+    GROUP,
+    clear_group,
+    copy_element,
+    copy_lanes,
+    pack,
+    prefetch,
+)
 from ffref.kernels.products import PANEL_BYTES, aligned, even_part, tile_height
-from ffref.kernels.tile import ROWS, gathered_tile
+from ffref.kernels.tile import ROWS, SHAPE, gathered_tile
 from ffref.types import Array
 
 Table = NDArray[np.int64]
-
-TAPS_AT_ONCE = 256
-"""Steps of k of a tile in the forward product: as many rows of weights are in use at a time."""
-
-PIXELS_AT_ONCE = 64
-"""Steps of k of a tile in the weight gradient: as many rows of d_out are in use at a time."""
 
 
 class Pixels(NamedTuple):
@@ -106,6 +108,8 @@ def windows_product(
     tap: Table,
     out: Pixels,
     out_pixel: Table,
+    taps_at_once: int,
+    block_bytes: int,
     start: int,
     stop: int,
 ) -> None:
@@ -113,7 +117,8 @@ def windows_product(
     size = panels.itemsize
     width = PANEL_BYTES // size
     depth = tap.size
-    steps = even_part(depth, TAPS_AT_ONCE, 1)
+    steps = even_part(depth, taps_at_once, 1)
+    columns = even_part(out.channels, block_bytes // (steps * PANEL_BYTES) * width, width)
     next_panel = panel_distance(depth)
     begin = _aligned_address(panels)
     taps, windows = np.int64(tap.ctypes.data), np.int64(pixel.ctypes.data)
@@ -125,18 +130,20 @@ def windows_product(
         image, row = filling // bands * canvas.images, filling % bands * canvas.band
         count = _place(panels.dtype, size, images, canvas, image, row, frame)
         goal = out.address + image * out.image_bytes + row * out.row_bytes
-        for column in range(0, out.channels, width):
-            wide = min(width, out.channels - column)
+        for block in range(0, out.channels, columns):
+            block_stop = min(block + columns, out.channels)
             for t in range(0, max(depth, 1), steps):
                 some = min(steps, depth - t)
-                panel = begin + column // width * next_panel + t * PANEL_BYTES
                 p = 0
                 while p < count:
                     height = tile_height(count - p)
-                    gathered_tile(
-                        panels.dtype, height, wide, frame, windows + 8 * p, taps + 8 * t,
-                        panel, PANEL_BYTES, goal + column * size, places + 8 * p, some, t == 0,
-                    )  # fmt: skip
+                    for column in range(block, block_stop, width):
+                        panel = begin + column // width * next_panel + t * PANEL_BYTES
+                        gathered_tile(
+                            panels.dtype, height, min(width, block_stop - column),
+                            frame, windows + 8 * p, taps + 8 * t, panel, PANEL_BYTES,
+                            goal + column * size, places + 8 * p, some, t == 0,
+                        )  # fmt: skip
                     p += height
     space[0] = 0  # keeps the memory of `frame` until here
 
@@ -144,28 +151,33 @@ def windows_product(
 @kernel
 def windows_weight_grad(
     d_weight: Array,
+    sums: Array,
     images: Pixels,
     canvas: Canvas,
     pixel: Table,
     tap: Table,
     d_out: Pixels,
+    pixels_at_once: int,
     start: int,
     stop: int,
 ) -> None:
     """d_weight[t, o] = sum_p M[p, t] d_out[p, o] for the taps start .. stop.
 
-    d_weight is (taps, channels of d_out); the pixels of d_out follow each other in memory.
+    d_weight is (taps, channels of d_out); the pixels of d_out follow each other in memory. `sums`
+    has room for d_weight in panels: there, rows that are far apart in d_weight are neighbours.
     """
     size = d_weight.itemsize
     width = PANEL_BYTES // size
-    windows = np.int64(pixel.ctypes.data)
-    rows = np.arange(tap.size) * (d_out.channels * size)
-    places = np.int64(rows.ctypes.data)
-    goal = np.int64(d_weight.ctypes.data)
+    windows, taps = np.int64(pixel.ctypes.data), np.int64(tap.ctypes.data)
+    rows = np.arange(tap.size) * PANEL_BYTES
+    places, goal = np.int64(rows.ctypes.data), _aligned_address(sums)
+    next_panel = panel_distance(tap.size)
+    # rows of whole vectors that follow each other can be read where they are
+    packs = d_out.channels > width or d_out.channels * size % SHAPE.vector_bytes != 0
     bands = _bands(canvas)
     fillings = (images.images + canvas.images - 1) // canvas.images * bands
     room = canvas_bytes(canvas, images.channels, size)
-    space = np.empty(room + PIXELS_AT_ONCE * PANEL_BYTES + 2 * CACHE_LINE, np.uint8)
+    space = np.empty(room + pixels_at_once * PANEL_BYTES + 2 * CACHE_LINE, np.uint8)
     frame = aligned(space)
     panel = frame + (room + CACHE_LINE - 1) // CACHE_LINE * CACHE_LINE
     for filling in range(fillings):
@@ -174,22 +186,33 @@ def windows_weight_grad(
         source = d_out.address + image * d_out.image_bytes + row * d_out.row_bytes
         for column in range(0, d_out.channels, width):
             wide = min(width, d_out.channels - column)
-            for p in range(0, count, PIXELS_AT_ONCE):
-                some = min(PIXELS_AT_ONCE, count - p)
-                pack(
-                    d_weight.dtype, size, source + p * d_out.pixel_bytes + column * size, size,
-                    d_out.pixel_bytes, wide, some, panel, width,
-                )  # fmt: skip
+            target = goal + column // width * next_panel
+            for p in range(0, count, pixels_at_once):
+                some = min(pixels_at_once, count - p)
+                b, b_step = source + p * d_out.pixel_bytes + column * size, d_out.pixel_bytes
+                if packs:
+                    pack(d_weight.dtype, size, b, size, b_step, wide, some, panel, width)
+                    b, b_step = panel, PANEL_BYTES
                 t = start
                 while t < stop:
                     height = tile_height(stop - t)
+                    coming = target + (t + height) * PANEL_BYTES
+                    for line in range(coming, coming + ROWS * PANEL_BYTES, CACHE_LINE):
+                        prefetch(d_weight.dtype, line)
                     gathered_tile(
-                        d_weight.dtype, height, wide, frame,
-                        np.int64(tap.ctypes.data) + 8 * t, windows + 8 * p,
-                        panel, PANEL_BYTES, goal + column * size, places + 8 * t,
-                        some, filling == 0 and p == 0,
+                        d_weight.dtype, height, wide, frame, taps + 8 * t, windows + 8 * p,
+                        b, b_step, target, places + 8 * t, some,
+                        filling == 0 and p == 0,
                     )  # fmt: skip
                     t += height
+    line = d_out.channels * size
+    result = np.int64(d_weight.ctypes.data)
+    for column in range(0, d_out.channels, width):
+        wide = min(width, d_out.channels - column)
+        source, target = goal + column // width * next_panel, result + column * size
+        for t in range(start, stop):
+            here, there = source + t * PANEL_BYTES, target + t * line
+            copy_lanes(d_weight.dtype, size, here, there, wide, PANEL_BYTES)
     space[0] = 0  # keeps the memory of `frame` and of `panel` until here
     rows[0] = 0
 
