@@ -11,12 +11,14 @@ from ffref.kernels.batch_norm import (
     normalize_channels,
     normalize_channels_grad,
 )
+from ffref.kernels.convolution import conv2d, conv2d_input_grad, conv2d_weight_grad
 from ffref.kernels.local_fields import (
     local_fields,
     local_fields_input_grad,
     local_fields_weight_grad,
 )
 from ffref.kernels.matmul import matmul, matmul_nt, matmul_tn
+from ffref.kernels.places import as_pair, count_places
 from ffref.kernels.pooling import (
     average_pool2d,
     average_pool2d_grad,
@@ -26,7 +28,6 @@ from ffref.kernels.pooling import (
 from ffref.kernels.subnormals import flush_subnormals
 from ffref.kernels.threads import available_cores, get_threads, set_threads
 from ffref.kernels.updates import adam_update, heavy_ball_update, moving_average_update
-from ffref.kernels.places import as_pair, count_places
 
 __all__ = [
     "adam_update",
@@ -37,6 +38,9 @@ __all__ = [
     "channel_moments",
     "channel_slopes",
     "channel_sums",
+    "conv2d",
+    "conv2d_input_grad",
+    "conv2d_weight_grad",
     "count_places",
     "flush_subnormals",
     "get_threads",
