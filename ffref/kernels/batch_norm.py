@@ -15,8 +15,8 @@ import numpy as np
 
 from ffref._checks import check_floating, require
 from ffref.kernels._jit import kernel
-from ffref.kernels.threads import run_over_rows
 from ffref.kernels.places import check_same_dtype, readable
+from ffref.kernels.threads import run_over_rows
 from ffref.types import Array
 
 SERIAL_BELOW = 1 << 16

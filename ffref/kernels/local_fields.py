@@ -17,8 +17,6 @@ from ffref._checks import require
 from ffref.kernels._jit import kernel, kernel_part
 from ffref.kernels.host import PLAIN
 from ffref.kernels.loops_local_fields import fields_input_loop, fields_loop, fields_weight_loop
-from ffref.kernels.products import PACK_FROM_ROWS, direct_product, packed_product
-from ffref.kernels.threads import run_over_rows
 from ffref.kernels.places import (
     Pair,
     Size,
@@ -29,6 +27,8 @@ from ffref.kernels.places import (
     padded,
     readable,
 )
+from ffref.kernels.products import PACK_FROM_ROWS, direct_product, packed_product
+from ffref.kernels.threads import run_over_rows
 from ffref.types import Array
 
 SERIAL_BELOW = 1 << 20

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ffref._checks import require
 from ffref.kernels._jit import kernel
-from ffref.kernels.threads import run_over_rows
 from ffref.kernels.places import (
     Pair,
     Size,
@@ -21,6 +20,7 @@ from ffref.kernels.places import (
     count_places,
     readable,
 )
+from ffref.kernels.threads import run_over_rows
 from ffref.types import Array
 
 SERIAL_BELOW = 1 << 17

@@ -1,5 +1,12 @@
 """Layers: forward and parameter gradients. Weights travel in NamedTuples."""
 
+from ffref.layers.convolution import (
+    Conv,
+    conv_forward,
+    conv_grads,
+    conv_input_grad,
+    he_conv,
+)
 from ffref.layers.dense import (
     Dense,
     dense_forward,
@@ -36,6 +43,7 @@ from ffref.layers.pooling import (
 __all__ = [
     "BatchNorm",
     "BatchStatistics",
+    "Conv",
     "Dense",
     "LocalFields",
     "RunningStatistics",
@@ -46,10 +54,14 @@ __all__ = [
     "batch_norm_grads",
     "batch_norm_inference",
     "batch_norm_inference_grads",
+    "conv_forward",
+    "conv_grads",
+    "conv_input_grad",
     "dense_forward",
     "dense_grads",
     "dense_input_grad",
     "fresh_batch_norm",
+    "he_conv",
     "he_dense",
     "he_dense_layers",
     "he_local_fields",
