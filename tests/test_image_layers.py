@@ -232,6 +232,7 @@ def test_a_first_value_far_from_the_rest():
 @each_float
 @pytest.mark.parametrize("wrong", [NAN, np.inf, -np.inf])
 @pytest.mark.parametrize("row", [0, 3])
+@np.errstate(invalid="ignore")  # loops that run uncompiled warn, as NumPy does
 def test_not_a_number_stays_in_its_channel(wrong, row, dtype):
     x = normal(6, 3).astype(dtype)
     clean, _ = layers.batch_norm_forward(plain_norm(3, dtype), x, eps=1e-5)
@@ -250,6 +251,14 @@ def test_huge_float32_values_do_not_overflow():
     out, _ = layers.batch_norm_forward(plain_norm(2, np.float32), x, eps=1e-5)
     wide = x.astype(np.float64)
     assert np.allclose(out, (wide - wide.mean(axis=0)) / wide.std(axis=0), rtol=1e-5, atol=1e-6)
+
+
+@np.errstate(over="ignore")
+def test_squares_that_overflow_float64_leave_the_shift():
+    x, norm = 1e200 * normal(5, 2), layers.BatchNorm(np.ones(2), np.full(2, 3.0))
+    out, found = layers.batch_norm_forward(norm, x, eps=1e-5)
+    assert np.array_equal(out, np.full((5, 2), 3.0))
+    assert not layers.batch_norm_grads(norm, x, normal(5, 2), found, eps=1e-5)[0].any()
 
 
 def test_sums_that_vanish():

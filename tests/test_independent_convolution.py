@@ -3,6 +3,8 @@
 Written from the definition: the list of products in `scalar_images.conv_products`.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -113,6 +115,74 @@ def test_by_hand(dtype):
     # pixel (0, 1): 10 1 + 1 2; the corners see one window each
     d_image = kernels.conv2d_input_grad(d_out, weight, input_size=(2, 3))
     assert d_image.ravel().tolist() == [1, 12, 20, 100, 1200, 2000]
+
+
+class Sizes(NamedTuple):
+    """A convolution large enough for whole vectors, panels and threads."""
+
+    images: tuple
+    window: tuple
+    outputs: int
+    stride: tuple = (1, 1)
+    padding: tuple = (0, 0)
+    groups: int = 1
+
+
+LARGE = [
+    Sizes((3, 16, 16, 3), (3, 3), 64, padding=(1, 1)),
+    Sizes((2, 17, 19, 33), (3, 3), 65, padding=(1, 1)),
+    Sizes((9, 8, 8, 70), (3, 3), 90, padding=(1, 1)),
+    Sizes((4, 28, 28, 1), (5, 5), 32),
+    Sizes((3, 15, 14, 20), (3, 2), 17, stride=(2, 3), padding=(1, 0)),
+    Sizes((2, 9, 40, 8), (1, 7), 130, stride=(1, 2), padding=(0, 3)),
+    Sizes((5, 6, 6, 300), (1, 1), 50),
+    Sizes((1, 12, 12, 34), (3, 3), 38, padding=(1, 1), groups=2),
+    Sizes((3, 11, 13, 40), (3, 3), 40, padding=(1, 1), groups=40),
+]
+
+
+def by_slices(sizes, images, weight, d_out):
+    """(out, d_weight, d_images) in float64: each tap is a strided slice times a matrix."""
+    (down, right), (step_y, step_x) = sizes.padding, sizes.stride
+    wide = np.pad(images, ((0, 0), (down, down), (right, right), (0, 0)))
+    out, d_weight, d_wide = np.zeros_like(d_out), np.zeros_like(weight), np.zeros_like(wide)
+    seen, made = weight.shape[2], sizes.outputs // sizes.groups
+    last_y, last_x = step_y * (d_out.shape[1] - 1), step_x * (d_out.shape[2] - 1)
+    for y, x, g in np.ndindex(*sizes.window, sizes.groups):
+        rows, columns = slice(y, y + last_y + 1, step_y), slice(x, x + last_x + 1, step_x)
+        into, outof = slice(g * seen, (g + 1) * seen), slice(g * made, (g + 1) * made)
+        pixels, taps = wide[:, rows, columns, into], weight[y, x, :, outof]
+        out[..., outof] += pixels @ taps
+        d_weight[y, x, :, outof] = np.tensordot(
+            pixels, d_out[..., outof], axes=([0, 1, 2], [0, 1, 2])
+        )
+        d_wide[:, rows, columns, into] += d_out[..., outof] @ taps.T
+    height, width = images.shape[1:3]
+    return out, d_weight, d_wide[:, down : down + height, right : right + width]
+
+
+@each_float
+@pytest.mark.parametrize("sizes", LARGE, ids=str)
+def test_large(sizes, dtype):
+    """Within the bound for a sum of n products in any order, n half eps sum |a| |b|."""
+    rng = np.random.default_rng(605)
+    shape = (*sizes.window, sizes.images[3] // sizes.groups, sizes.outputs)
+    images, weight = (rng.normal(size=s).astype(dtype) for s in (sizes.images, shape))
+    mine = Mine(sizes)
+    out = mine.forward(images, weight)
+    d_out = rng.normal(size=out.shape).astype(dtype)
+    results = out, mine.weight_grad(images, d_out), mine.input_grad(d_out, weight)
+    wide = [a.astype(np.float64) for a in (images, weight, d_out)]
+    terms = by_slices(sizes, *map(np.ones_like, wide))
+    sums = by_slices(sizes, *map(np.abs, wide))
+    for result, expected, size, count in zip(
+        results, by_slices(sizes, *wide), sums, terms, strict=True
+    ):
+        unit = np.finfo(dtype).eps / 2
+        bound = (count * (1 + (dtype == np.float64)) + 1) * unit * size
+        assert result.dtype == dtype
+        np.testing.assert_array_less(np.abs(result - expected), bound + np.finfo(dtype).tiny)
+        assert not np.all(np.abs(1.01 * result - expected) < bound)
 
 
 def test_one_pixel_window_is_a_dense_layer_of_pixels():

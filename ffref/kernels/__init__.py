@@ -11,6 +11,7 @@ from ffref.kernels.batch_norm import (
     normalize_channels,
     normalize_channels_grad,
 )
+from ffref.kernels.convolution import conv2d, conv2d_input_grad, conv2d_weight_grad
 from ffref.kernels.local_fields import (
     local_fields,
     local_fields_input_grad,
@@ -55,6 +56,9 @@ __all__ = [
     "channel_moments",
     "channel_slopes",
     "channel_sums",
+    "conv2d",
+    "conv2d_input_grad",
+    "conv2d_weight_grad",
     "count_places",
     "cross_entropy_grad_rows",
     "cross_entropy_rows",

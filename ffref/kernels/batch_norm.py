@@ -19,7 +19,7 @@ from ffref.kernels.places import check_same_dtype, readable
 from ffref.kernels.threads import run_over_rows
 from ffref.types import Array
 
-SERIAL_BELOW = 1 << 16
+SERIAL_BELOW = 1 << 17
 """Numbers below which handing work to a second thread costs more than it saves."""
 
 BLOCK_NUMBERS = 1 << 14

@@ -78,7 +78,7 @@ def pack(
                 row, goal = begin + k * step_bytes, target + k * pitch
                 for first in range(0, count, panel_lanes):
                     some = min(panel_lanes, count - first)
-                    _copy_lanes(dtype, size, row + first * size, goal, some, ahead)
+                    copy_lanes(dtype, size, row + first * size, goal, some, ahead)
                     goal += next_panel
         else:
             for first in range(0, count, GROUP):
@@ -88,7 +88,7 @@ def pack(
 
 
 @kernel_part
-def _copy_lanes(
+def copy_lanes(
     dtype: np.dtype[Any], size: int, source: int, target: int, lanes: int, ahead: int
 ) -> None:
     """Copy neighbours; the last group may overlap the one before, which copies some twice.

@@ -178,6 +178,7 @@ def max_pool2d_grad(
 
     d_out and index (batch, places down, places right, channels), input_size (height, width) ->
     (batch, height, width, channels). Where windows overlap, a place adds up, windows in row order.
+    An index outside its window, which `max_pool2d` never returns, gets nothing.
     """
     d_images, window, step = _upstream(d_out, input_size, size, stride)
     require(

@@ -55,16 +55,16 @@ def packed_product(
     """
     size = out.itemsize
     width = PANEL_BYTES // size
-    steps = _even_part(depth, DEPTH_BYTES // size, GROUP)
+    steps = even_part(depth, DEPTH_BYTES // size, GROUP)
     most_columns = BLOCK_BYTES // (steps * PANEL_BYTES) * width
-    columns = _even_part(column_stop - column_start, most_columns, width)
+    columns = even_part(column_stop - column_start, most_columns, width)
     packs_a = a[2] != size
     rows = row_stop - row_start
-    rows = _even_part(rows, ROW_BLOCK if packs_a else rows, ROWS)
+    rows = even_part(rows, ROW_BLOCK if packs_a else rows, ROWS)
     b_bytes = columns // width * panel_bytes(size, width, steps)
     a_bytes = rows // ROWS * panel_bytes(size, ROWS, steps) if packs_a else 0
     space = np.empty(b_bytes + a_bytes + CACHE_LINE, np.uint8)
-    block = _aligned(space)
+    block = aligned(space)
     for row in range(row_start, row_stop, rows):
         some = min(rows, row_stop - row)
         for k in range(0, max(depth, 1), steps):
@@ -96,7 +96,7 @@ def _meet_rows(out: Array, a: Matrix, next_tile: int, block: int, depth: int, fi
     next_panel = panel_bytes(size, width, depth)
     row = 0
     while row < rows:
-        height = _tile_height(rows - row)
+        height = tile_height(rows - row)
         a_tile = a[0] + row // ROWS * next_tile + row % ROWS * a[1]
         for column in range(0, columns, width):
             wide = min(width, columns - column)
@@ -128,7 +128,7 @@ def direct_product(
     width = PANEL_BYTES // size
     lanes = SHAPE.vector_bytes // size
     space = np.empty(DIRECT_DEPTH * PANEL_BYTES + 2 * CACHE_LINE, np.uint8)
-    edge = _aligned(space)
+    edge = aligned(space)
     for k in range(0, max(depth, 1), DIRECT_DEPTH):
         count = min(DIRECT_DEPTH, depth - k)
         for column in range(column_start, column_stop, width):
@@ -139,7 +139,7 @@ def direct_product(
                 panel, b_step = edge, PANEL_BYTES
             row = row_start
             while row < row_stop:
-                height = _tile_height(row_stop - row)
+                height = tile_height(row_stop - row)
                 a_tile = a[0] + row * a[1] + k * a[2]
                 place = np.int64(out.ctypes.data) + row * out.strides[0] + column * size
                 tile(
@@ -151,7 +151,7 @@ def direct_product(
 
 
 @kernel_part
-def _tile_height(rows: int) -> int:
+def tile_height(rows: int) -> int:
     """Rows of the next tile where `rows` are left: see `tile_heights`."""
     if rows >= ROWS:
         height = ROWS
@@ -163,7 +163,7 @@ def _tile_height(rows: int) -> int:
 
 
 @kernel_part
-def _even_part(length: int, most: int, multiple: int) -> int:
+def even_part(length: int, most: int, multiple: int) -> int:
     """Length of parts of nearly equal length, about `most`, that cover `length`."""
     parts = max(1, (length + most - 1) // max(1, most))
     even = (length + parts - 1) // parts
@@ -171,7 +171,7 @@ def _even_part(length: int, most: int, multiple: int) -> int:
 
 
 @kernel_part
-def _aligned(space: NDArray[np.uint8]) -> int:
+def aligned(space: NDArray[np.uint8]) -> int:
     """The first address in `space` at the beginning of a cache line."""
     address = int(np.int64(space.ctypes.data))
     return (address + CACHE_LINE - 1) // CACHE_LINE * CACHE_LINE

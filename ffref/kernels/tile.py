@@ -23,8 +23,12 @@ we come from before the loop, the second if from its end".
 Bits: an element is the same chain of fused multiply-adds, k rising, in every place of the tile
 and in every size of tile, so the result does not depend on how a matrix is cut into tiles. Not
 even on cuts along k: the chain is stored and taken up again.
+
+`gathered_tile` is the same tile for rows that lie anywhere: element (r, k) of a is at address
+`row[r] + step[k]`, read from two tables. So a convolution is a product (see `windows`).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from llvmlite import ir
@@ -96,8 +100,40 @@ def tile(
     builder.call(tile_function(builder.module, element, SHAPE), numbers)
 
 
+@emitter
+def gathered_tile(
+    builder: ir.IRBuilder,
+    element: ir.Type,
+    rows: ir.Value,
+    columns: ir.Value,
+    a: ir.Value,
+    a_rows: ir.Value,
+    a_steps: ir.Value,
+    b: ir.Value,
+    b_step: ir.Value,
+    out: ir.Value,
+    out_rows: ir.Value,
+    depth: ir.Value,
+    first: ir.Value,
+) -> None:
+    """As `tile`, with tables of whole numbers of 64 bits instead of even distances.
+
+    Parameters
+    ----------
+    builder, element, rows, columns, b, b_step, depth, first
+        As for `tile`.
+    a, a_rows, a_steps
+        Element (r, k) of a is at the address a + a_rows[r] + a_steps[k]; the latter two are the
+        addresses of tables.
+    out, out_rows
+        Row r of out begins at the address out + out_rows[r].
+    """
+    numbers = [rows, columns, a, a_rows, a_steps, b, b_step, out, out_rows, depth, first]
+    builder.call(tile_function(builder.module, element, SHAPE, gathered=True), numbers)
+
+
 class _Numbers(NamedTuple):
-    """The arguments of `tile`."""
+    """The arguments of `tile`; those of `gathered_tile` mean tables where they are rows."""
 
     rows: ir.Value
     columns: ir.Value
@@ -117,9 +153,11 @@ def tile_heights(rows: int) -> list[int]:
     return [rows, *(height for height in (4, 2, 1) if height < rows)]
 
 
-def tile_function(module: ir.Module, element: ir.Type, shape: TileShape) -> ir.Function:
+def tile_function(
+    module: ir.Module, element: ir.Type, shape: TileShape, *, gathered: bool = False
+) -> ir.Function:
     """One function with a loop for each size of tile, and a switch that chooses among them."""
-    name = f"ffref_tile_{element}"
+    name = f"ffref_{'gathered_' if gathered else ''}tile_{element}"
     if name in module.globals:
         return module.globals[name]
     function_type = ir.FunctionType(ir.VoidType(), [_INT] * len(_Numbers._fields))
@@ -137,15 +175,67 @@ def tile_function(module: ir.Module, element: ir.Type, shape: TileShape) -> ir.F
         for width in range(1, shape.vectors + 1):
             block = function.append_basic_block(f"tile_{rows}x{width}")
             switch.add_case(_INT(rows * (shape.vectors + 1) + width), block)
-            _emit_tile(_Vector(ir.IRBuilder(block), element, shape), numbers, rows, width)
+            vector = _Vector(ir.IRBuilder(block), element, shape)
+            addresses = (_gathered if gathered else _even)(vector.builder, numbers, rows)
+            _emit_tile(vector, numbers, addresses, width)
     ir.IRBuilder(nothing).ret_void()
     return function
 
 
-def _emit_tile(vector: "_Vector", numbers: _Numbers, rows: int, vectors: int) -> None:
+class _Addresses(NamedTuple):
+    """Where the rows of a tile are."""
+
+    out: list[ir.Value]
+    """Where each row of out begins."""
+    walker: ir.Value
+    """A number that goes along with k: its first value, and what is added in a step."""
+    walker_step: ir.Value
+    a: Callable[[ir.Value], list[ir.Value]]
+    """From the walker's value to the addresses of the elements of a, one in each row."""
+
+
+def _even(builder: ir.IRBuilder, numbers: _Numbers, rows: int) -> _Addresses:
+    """Rows at even distances; the walker is the address of the first row's element."""
+
+    def rows_from(address: ir.Value, distance: ir.Value) -> list[ir.Value]:
+        return [builder.add(address, builder.mul(distance, _INT(row))) for row in range(rows)]
+
+    return _Addresses(
+        out=rows_from(numbers.out, numbers.out_row),
+        walker=numbers.a,
+        walker_step=numbers.a_step,
+        a=lambda walker: rows_from(walker, numbers.a_row),
+    )
+
+
+def _gathered(builder: ir.IRBuilder, numbers: _Numbers, rows: int) -> _Addresses:
+    """Rows and steps from tables; the walker goes along the table of steps."""
+
+    def entry(address: ir.Value) -> ir.Value:
+        return builder.load(builder.inttoptr(address, _INT.as_pointer()), align=8)
+
+    def rows_from(address: ir.Value, table: ir.Value) -> list[ir.Value]:
+        places = [builder.add(table, _INT(8 * row)) for row in range(rows)]
+        return [builder.add(address, entry(place)) for place in places]
+
+    a_rows = rows_from(numbers.a, numbers.a_row)
+
+    def elements(walker: ir.Value) -> list[ir.Value]:
+        step = entry(walker)
+        return [builder.add(row, step) for row in a_rows]
+
+    return _Addresses(
+        out=rows_from(numbers.out, numbers.out_row),
+        walker=numbers.a_step,
+        walker_step=_INT(8),
+        a=elements,
+    )
+
+
+def _emit_tile(vector: "_Vector", numbers: _Numbers, addresses: _Addresses, vectors: int) -> None:
     """The loop over k for one size of tile, from the first loads to the last stores."""
-    builder = vector.builder
-    places = _places(vector, numbers, rows, vectors)
+    builder, rows = vector.builder, len(addresses.out)
+    places = _places(vector, addresses, vectors)
     mask = vector.mask(numbers.columns, vectors)
     blocks = {name: builder.append_basic_block(name) for name in ("load", "ready", "loop", "done")}
     begin = builder.block
@@ -165,18 +255,19 @@ def _emit_tile(vector: "_Vector", numbers: _Numbers, rows: int, vectors: int) ->
 
     builder.position_at_end(blocks["loop"])
     k, a, b = (
-        _phi(builder, _INT, (value, blocks["ready"])) for value in (_INT(0), numbers.a, numbers.b)
+        _phi(builder, _INT, (value, blocks["ready"]))
+        for value in (_INT(0), addresses.walker, numbers.b)
     )
     sums = [_phi(builder, vector.type, (value, blocks["ready"])) for value in start]
     b_row = [vector.load(builder.add(b, _INT(v * vector.bytes))) for v in range(vectors)]
     grown = []
-    for row in range(rows):
-        a_element = vector.repeat(builder.add(a, builder.mul(numbers.a_row, _INT(row))))
+    for row, place in enumerate(addresses.a(a)):
+        a_element = vector.repeat(place)
         for v in range(vectors):
             grown.append(vector.multiply_add(a_element, b_row[v], sums[row * vectors + v]))
     next_k = builder.add(k, _INT(1))
     k.add_incoming(next_k, blocks["loop"])
-    a.add_incoming(builder.add(a, numbers.a_step), blocks["loop"])
+    a.add_incoming(builder.add(a, addresses.walker_step), blocks["loop"])
     b.add_incoming(builder.add(b, numbers.b_step), blocks["loop"])
     for old, new in zip(sums, grown, strict=True):
         old.add_incoming(new, blocks["loop"])
@@ -193,17 +284,13 @@ def _emit_tile(vector: "_Vector", numbers: _Numbers, rows: int, vectors: int) ->
     builder.ret_void()
 
 
-def _places(
-    vector: "_Vector", numbers: _Numbers, rows: int, vectors: int
-) -> list[tuple[ir.Value, bool]]:
+def _places(vector: "_Vector", addresses: _Addresses, vectors: int) -> list[tuple[ir.Value, bool]]:
     """Addresses in `out` of the tile's vectors, and which of them may be partly outside."""
-    builder, places = vector.builder, []
-    for row in range(rows):
-        begin = builder.add(numbers.out, builder.mul(numbers.out_row, _INT(row)))
-        for v in range(vectors):
-            place = builder.add(begin, _INT(v * vector.bytes))
-            places.append((place, v == vectors - 1))
-    return places
+    return [
+        (vector.builder.add(begin, _INT(v * vector.bytes)), v == vectors - 1)
+        for begin in addresses.out
+        for v in range(vectors)
+    ]
 
 
 def _phi(builder: ir.IRBuilder, kind: ir.Type, *incoming: tuple[ir.Value, ir.Block]) -> ir.Value:

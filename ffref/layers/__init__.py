@@ -1,5 +1,12 @@
 """Layers: forward and parameter gradients. Weights travel in NamedTuples."""
 
+from ffref.layers.convolution import (
+    Conv,
+    conv_forward,
+    conv_grads,
+    conv_input_grad,
+    he_conv,
+)
 from ffref.layers.dense import (
     INITIAL_GAIN,
     Dense,
@@ -50,6 +57,7 @@ __all__ = [
     "INITIAL_GAIN",
     "BatchNorm",
     "BatchStatistics",
+    "Conv",
     "Dense",
     "LocalFields",
     "Readout",
@@ -62,6 +70,9 @@ __all__ = [
     "batch_norm_grads",
     "batch_norm_inference",
     "batch_norm_inference_grads",
+    "conv_forward",
+    "conv_grads",
+    "conv_input_grad",
     "dense_forward",
     "dense_grads",
     "dense_input_grad",
@@ -69,6 +80,7 @@ __all__ = [
     "draw_dense",
     "draw_dense_layers",
     "fresh_batch_norm",
+    "he_conv",
     "he_dense",
     "he_dense_layers",
     "he_local_fields",
