@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ffref.formulas import relu, relu_grad, rms_normalize, sum_of_squares
-from ffref.layers import Dense, dense_forward, dense_grads, he_dense
+from ffref.layers import INITIAL_GAIN, Dense, dense_forward, dense_grads, draw_dense
 from ffref.objectives.ff import ff_loss_grad, probability_positive
 from ffref.types import Array
 
@@ -34,7 +34,7 @@ def main(settings: Settings) -> None:
     """Learn the input both ways; print and draw each step."""
     rng = np.random.default_rng(settings.seed)
     x = rms_normalize(rng.standard_normal((1, settings.inputs)))
-    start = he_dense(rng, settings.inputs, settings.units)
+    start = draw_dense(rng, settings.inputs, settings.units, INITIAL_GAIN["he"])
     runs = {name: learn(x, start, sign, settings) for name, sign in SIGNS.items()}
     for name, activities in runs.items():
         print(f"the input is {name}")

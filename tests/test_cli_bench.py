@@ -109,9 +109,9 @@ def test_no_speed_for_a_wrong_product(monkeypatch):
 def test_no_speed_for_a_wrong_gradient(algorithm, monkeypatch):
     import ffref.training.step
 
-    dense_grads = ffref.training.step.dense_grads
+    layer_grads = ffref.training.step.layer_grads
     monkeypatch.setattr(
-        ffref.training.step, "dense_grads", lambda *a: [1.01 * g for g in dense_grads(*a)]
+        ffref.training.step, "layer_grads", lambda *a: [1.01 * g for g in layer_grads(*a)]
     )
     with pytest.raises(bench.WrongValueError, match="slope"):
         bench.bench_network(algorithm, TINY)

@@ -16,7 +16,7 @@ from ffref.cli.flags import RECIPES as RECIPE_NAMES
 from ffref.cli.main import build_parser
 from ffref.experiments import RECIPES
 from ffref.kernels import get_threads, threads
-from tests.cli_support import TINY, checkpoint_arrays, run_well
+from tests.cli_support import TINY, checkpoint_arrays, run, run_well
 from tests.small_data import blobs, save_blobs
 
 
@@ -86,6 +86,7 @@ OTHER = {
     "--json": "test_json_is_json",
     "--split": "test_split_chooses_the_part",
     "--proba": "test_proba_adds_columns",
+    "--quick": "test_quick_belongs_to_bench",  # what it does: tests/test_cli_bench.py
     "--help": "test_help_leaves",
 }
 
@@ -203,6 +204,12 @@ def test_every_other_flag_has_a_test():
     }
     assert found - of_classifiers == set(OTHER)
     assert all(test in globals() for test in OTHER.values())
+
+
+def test_quick_belongs_to_bench():
+    assert build_parser().parse_args(["bench", "--quick"]).quick
+    assert not build_parser().parse_args(["bench"]).quick
+    assert run("train", "--quick").code == 2
 
 
 def test_data_chooses_the_samples():

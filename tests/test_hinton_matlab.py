@@ -6,8 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from ffref.formulas import relu, relu_grad, rms_normalize, sum_of_squares
-from ffref.formulas.norms import NORMS
+from ffref.formulas import NORMS, relu, relu_grad, rms_normalize, softmax, sum_of_squares
 from ffref.layers import (
     Dense,
     Readout,
@@ -22,6 +21,7 @@ from ffref.objectives.ff import ff
 from ffref.objectives.peer import with_peer_rule
 from ffref.training.optimizers import OptimizerState, moving_average
 from tests.independent import scalar_hinton_matlab as matlab
+from tests.labelled_rows import stacked
 
 # One image of two classes and two more pixels: [label slots, 2, 2] has root mean square 1.5.
 # Every hidden layer sits exactly on its threshold, so p = 1/2 everywhere:
@@ -214,7 +214,8 @@ def package_step(state, images, labels, wrong, rate):
             inputs = relu(dense_forward(layer, x))
             yield x, inputs
 
-    inputs, context = contrastive_batch(images, labels, wrong, encoding)
+    rows, context = contrastive_batch(images, labels, wrong, encoding, NORMS["none"])
+    inputs = stacked(rows)
     gradients, means, goodness = [], [], []
     for (x, activity), mean in zip(through(inputs), state.peer_means, strict=True):
         objective = with_peer_rule(ff(threshold=float(activity.shape[1])))
@@ -276,7 +277,7 @@ def test_the_pieces_of_the_package_make_the_same_step(seed, epoch, rate):
                                          strict=True):  # fmt: skip
             near(a, positive + negative, atol=1e-12)
         assert read.loss == pytest.approx(seen.softmax_cost, abs=1e-12)
-        near(read.probabilities, seen.softmax_probability, atol=1e-12)
+        near(softmax(read.logits), seen.softmax_probability, atol=1e-12)
         near(q, seen.wrong_label_probability, atol=1e-12)
 
 

@@ -1,6 +1,7 @@
 """Data sets: the bundled digits, readers for the standard files, and your own arrays.
 
-`load` knows data sets by name, `read_*` read one file each, `disk_and_ring` makes a toy world.
+`load` knows data sets by name, `read_*` read one file each, `disk_and_ring` makes a toy world,
+`load_text` and its kin make characters of a text.
 Nothing is fetched from the net and nothing is ever unpickled. docs/data.md has the formats.
 """
 
@@ -18,6 +19,7 @@ from ffref.data.idx import read_idx
 from ffref.data.loading import find_data_dir, load
 from ffref.data.npz import read_npz
 from ffref.data.split import Split
+from ffref.data.text import load_text, next_character, read_text, strings, to_alphabet, windows
 from ffref.data.toy import disk_and_ring
 
 __all__ = [
@@ -32,10 +34,16 @@ __all__ = [
     "find_data_dir",
     "flip_images",
     "load",
+    "load_text",
     "names",
+    "next_character",
     "read_cifar10_batch",
     "read_cifar100",
     "read_idx",
     "read_npz",
+    "read_text",
     "shift_images",
+    "strings",
+    "to_alphabet",
+    "windows",
 ]
