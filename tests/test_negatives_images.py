@@ -39,16 +39,18 @@ def blur_matrix(size):
     return matrix
 
 
-@pytest.mark.parametrize("blurs", [0, 1, 2, 7])
-def test_masks_are_powers_of_the_blur_of_the_same_bits(blurs):
+@pytest.mark.parametrize(("blurs", "rounding"), [(0, 0), (1, 0), (2, 0), (5, 0), (9, 2**-20)])
+def test_masks_are_powers_of_the_blur_of_the_same_bits(blurs, rounding):
+    # a blur adds 4 binary digits, and float32 holds those of 5 without rounding
     got = blurred_masks(5, 6, 9, blurs=blurs, rng=rng(4))
     bits = rng(4).integers(2, size=(5, 6, 9), dtype=np.uint8)
     rows = np.linalg.matrix_power(blur_matrix(6), blurs)
     columns = np.linalg.matrix_power(blur_matrix(9), blurs)
     blurred = rows @ bits @ columns.T
-    clear = np.abs(blurred - 0.5) > 1e-12
+    clear = np.abs(blurred - 0.5) > max(rounding, 1e-12)
     np.testing.assert_array_equal(got[clear], blurred[clear] > 0.5)
-    np.testing.assert_array_equal(got[~clear], bits[~clear] == 1)
+    if not rounding:
+        np.testing.assert_array_equal(got[~clear], bits[~clear] == 1)
     assert clear.mean() > 0.8
 
 
