@@ -26,7 +26,7 @@ class LocalGrads(NamedTuple):
 
 
 class TrainingState(NamedTuple):
-    """All that training changes: the network, and what the optimiser remembers of each layer."""
+    """All that training changes, in place: the network, and what the optimiser remembers."""
 
     network: Network
     optimizer: tuple[OptimizerState, ...]
@@ -100,8 +100,7 @@ def local_step(
     updated first, by what the layers say without a label.
     """
     state, logits = _update_readout(algorithm, state, x, labels, learning_rate)
-    network = state.network
-    layers, slots = list(network.layers), list(state.optimizer)
+    network, slots = state.network, list(state.optimizer)
     reports: dict[int, LayerReport] = {}
     inputs, context = algorithm.batch(network, x, labels, logits, rng)
     for depth, (layer, objective) in enumerate(
@@ -114,14 +113,14 @@ def local_step(
             reports[depth] = LayerReport(evaluation.loss, evaluation.accuracy)
             slots[depth] = _update(optimizer, layer, grads, slots[depth], learning_rate)
             params = objective.advance(activity, context, layer.params)
-            layers[depth] = LocalLayer(layer.dense, params)
+            for kept, advanced in zip(layer.params, params, strict=True):
+                np.copyto(kept, advanced)
         else:
             activity = layer_relu(layer.dense, inputs)
             evaluation = objective.evaluate(activity, context, layer.params)
         context = carry(context, evaluation.goodness)
         inputs = network.between_norm.value(activity)  # (LOCAL.2)
-    network = network._replace(layers=tuple(layers))
-    return state._replace(network=network, optimizer=tuple(slots)), reports
+    return state._replace(optimizer=tuple(slots)), reports
 
 
 def carry(context: LayerContext, goodness: Array) -> LayerContext:
