@@ -13,6 +13,7 @@ import pytest
 import ffref
 from ffref.cli.flags import ALGORITHMS, FLAGS
 from ffref.cli.main import build_parser
+from ffref.experiments import bench
 from ffref.kernels import get_threads, threads
 from tests.cli_support import TINY, checkpoint_arrays, run_well
 from tests.small_data import blobs, save_blobs
@@ -70,6 +71,7 @@ OTHER = {
     "--split": "test_split_chooses_the_part",
     "--proba": "test_proba_adds_columns",
     "--help": "test_help_leaves",
+    "--quick": "test_quick_measures_less",
 }
 
 
@@ -183,6 +185,16 @@ def test_every_other_flag_has_a_test():
     }
     assert found - of_classifiers == set(OTHER)
     assert all(test in globals() for test in OTHER.values())
+
+
+def test_quick_measures_less(monkeypatch):
+    tiny = bench.Workload(
+        ((3, 4, 5),), features=4, hidden=(5,), batch=6, classes=3, rows=7, seconds=0.0
+    )
+    monkeypatch.setattr(bench, "QUICK", tiny)
+    monkeypatch.setattr(bench, "Workload", lambda: tiny._replace(sizes=((3, 4, 5), (6, 7, 8))))
+    quick, full = (json.loads(run_well("bench", "--json", *flag)) for flag in (["--quick"], []))
+    assert [len(result["products"]) for result in (quick, full)] == [1, 2]
 
 
 def test_data_chooses_the_samples():
