@@ -121,6 +121,6 @@ def test_no_speed_for_a_wrong_gradient(algorithm, monkeypatch):
 def test_no_speed_for_wrong_scores(algorithm):
     network = bench.make_network(algorithm, TINY)
     assert bench.check_scores(algorithm, network, TINY.classes) < 1e-12
-    wrong = network._replace(scores=lambda state: 1.01 * network.scores(state))
+    wrong = network._replace(scores=lambda *asked: 1.01 * network.scores(*asked))
     with pytest.raises(bench.WrongValueError, match="scores"):
         bench.check_scores(algorithm, wrong, TINY.classes)

@@ -23,6 +23,7 @@ PAUSE = 0.03
 """Seconds before NumPy's and ffref's turns: the other's threads spin for a while."""
 LEARNING_RATE = 0.001
 SEED = 1
+ROWS_VERIFIED = 20
 
 
 class Workload(NamedTuple):
@@ -35,7 +36,7 @@ class Workload(NamedTuple):
     classes: int = 10
     rows: int = 1000
     """samples in one call of inference"""
-    seconds: float = 3.0
+    seconds: float = 2.0
     """of calls for each number, about"""
 
 
@@ -51,8 +52,8 @@ class Network(NamedTuple):
 
     step: Step
     state: TrainingState
-    scores: Callable[[TrainingState], Array]
-    """of `to_score`, (layers, rows, classes)"""
+    scores: Callable[[TrainingState, int], Array]
+    """(layers, rows, classes) of the first rows of `to_score`, so many"""
     x: Array
     labels: Labels
     to_score: Array
@@ -115,7 +116,7 @@ def bench_network(algorithm: str, work: Workload) -> dict[str, Any]:
         state = run_step(network, state)[0]
 
     def infer() -> None:
-        network.scores(state)
+        network.scores(state, work.rows)
 
     (steps,), (calls,) = in_turns((step,), work.seconds), in_turns((infer,), work.seconds)
     return {
@@ -145,14 +146,15 @@ def make_network(algorithm: str, work: Workload) -> Network:
     x = rng.standard_normal((work.batch + work.rows, work.features)).astype(np.float32)
     labels = np.arange(work.batch + work.rows) % work.classes
     model.start(x, labels)
+    to_score = x[work.batch :]
 
-    def scores(state: TrainingState) -> Array:
-        rows = x[work.batch :].astype(state.network.layers[0].dense.weight.dtype, copy=False)
-        return layer_scores(model._fitted_algorithm(), state.network, rows)
+    def scores(state: TrainingState, rows: int) -> Array:
+        dtype = state.network.layers[0].dense.weight.dtype
+        scored = to_score[:rows].astype(dtype, copy=False)
+        return layer_scores(model._fitted_algorithm(), state.network, scored)
 
     step = model._step(work.features, work.classes)
-    training, to_score = x[: work.batch], x[work.batch :]
-    return Network(step, model.state_, scores, training, labels[: work.batch], to_score)
+    return Network(step, model.state_, scores, x[: work.batch], labels[: work.batch], to_score)
 
 
 def run_step(
@@ -204,7 +206,7 @@ def check_float32(network: Network, work: Workload) -> float:
     results = []
     for dtype in (np.float32, np.float64):
         state = cast_state(network.state, np.dtype(dtype))
-        scores = network.scores(state)
+        scores = network.scores(state, ROWS_VERIFIED)
         state, losses = run_step(network, state)
         moments = [slots[0] for memory in state.optimizer for slots in memory.slots]
         results.append([scores, np.array(list(losses.values())), *moments])
@@ -217,11 +219,13 @@ def check_float32(network: Network, work: Workload) -> float:
     return _right(worst, 1, "the error of float32, in parts of the bound,")
 
 
-def check_scores(algorithm: str, network: Network, classes: int, rows: int = 20) -> float:
+def check_scores(algorithm: str, network: Network, classes: int) -> float:
     """Largest relative difference of the scores, in float64, from `plain_scores`."""
     state = cast_state(network.state, np.dtype(np.float64))
-    scores = network.scores(state)[:, :rows]
-    plain = plain_scores(algorithm, state, network.to_score[:rows].astype(np.float64), classes)
+    scores = network.scores(state, ROWS_VERIFIED)
+    plain = plain_scores(
+        algorithm, state, network.to_score[:ROWS_VERIFIED].astype(np.float64), classes
+    )
     error = float(np.max(np.abs(scores - plain)) / np.max(np.abs(plain)))
     return _right(error, 1e-9, "the difference of the scores from NumPy's")
 
