@@ -43,7 +43,7 @@ def conv2d_loop(
                             for o in range(first, first + outputs):
                                 out[n, i, j, o] = multiply_add(
                                     value, weight[kh, kw, c % taps, o], out[n, i, j, o]
-                                )
+                                )  # (CONV.1)
 
 
 @kernel
@@ -72,7 +72,7 @@ def conv2d_weight_grad_loop(
                         for o in range(group * outputs, (group + 1) * outputs):
                             out[kh, kw, c, o] = multiply_add(
                                 value, d_out[n, i, j, o], out[kh, kw, c, o]
-                            )
+                            )  # (CONV.3)
 
 
 @kernel
@@ -106,7 +106,7 @@ def conv2d_input_grad_loop(
                                     out[n, y, x, first + c] = multiply_add(
                                         d_out[n, i, j, o], turned[kh, kw, o, c],
                                         out[n, y, x, first + c],
-                                    )  # fmt: skip
+                                    )  # (CONV.4)  # fmt: skip
 
 
 @kernel_part
