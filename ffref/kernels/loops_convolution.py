@@ -7,6 +7,8 @@ term for each output that has used the pixel.
 All loops run inwards over neighbours in memory, so no sum is reordered. Arrays are contiguous.
 """
 
+from typing import Any
+
 from ffref.kernels._jit import kernel, kernel_part
 from ffref.kernels.fused import multiply_add
 from ffref.types import Array
@@ -108,7 +110,7 @@ def conv2d_input_grad_loop(
 
 
 @kernel_part
-def pixel_or_zero(images: Array, n: int, y: int, x: int, c: int) -> float:
+def pixel_or_zero(images: Array, n: int, y: int, x: int, c: int) -> Any:  # noqa: ANN401
     """The number of a pixel, zero outside of the image."""
     value = images.dtype.type(0)
     if 0 <= y < images.shape[1] and 0 <= x < images.shape[2]:
