@@ -26,7 +26,20 @@ def run(options: Namespace) -> int:
             print(f"  layer {layer} alone      {accuracy:.2%}")
         for name, accuracy in result["readout_accuracy"].items():
             print(f"  {name:<18} {accuracy:.2%}")
+        for layer, found in enumerate(result["diagnostics"], 1):
+            print(f"  layer {layer} has {_in_words(found)}")
     return 0
+
+
+def _in_words(found: dict[str, float | None]) -> str:
+    """Diagnostics of a layer, those that it has."""
+    words = (
+        ("pairwise_error", "{:.2%} of pairs wrong"),
+        ("positive_goodness", "goodness {:.4g}"),
+        ("negative_goodness", "of negatives {:.4g}"),
+        ("dead_units", "{:.1%} of units dead"),
+    )
+    return ", ".join(text.format(found[name]) for name, text in words if found[name] is not None)
 
 
 def _samples(options: Namespace) -> tuple[Array, Labels]:

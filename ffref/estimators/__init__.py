@@ -1,6 +1,7 @@
 """Classifiers with scikit-learn's interface: the front door for Python users."""
 
 from ffref.estimators._base import Classifier
+from ffref.estimators._local import LocalClassifier
 from ffref.estimators._registry import ESTIMATORS, load
 from ffref.estimators._validation import NotFittedError
 from ffref.estimators.backprop import BackpropClassifier
@@ -13,6 +14,7 @@ __all__ = [
     "Classifier",
     "FFClassifier",
     "HFFClassifier",
+    "LocalClassifier",
     "NotFittedError",
     "load",
 ]

@@ -2,11 +2,14 @@
 
 from abc import abstractmethod
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from ffref._checks import require
 from ffref.estimators._base import Classifier
+from ffref.estimators._validation import check_targets, encode_labels
+from ffref.formulas.diagnostics import LayerDiagnostics
 from ffref.layers import INITIAL_GAIN, Readout, draw_dense_layers
 from ffref.training import (
     READOUTS,
@@ -15,6 +18,7 @@ from ffref.training import (
     Optimizer,
     Step,
     TrainingState,
+    diagnose,
     hidden_representation,
     initial_optimizer_states,
     layer_scores,
@@ -102,6 +106,18 @@ class LocalClassifier(Classifier):
 
     def _hidden(self, x: Array) -> Array:
         return hidden_representation(self._fitted_algorithm(), self.state_.network, x)
+
+    def diagnostics(self, X: Any, y: Any) -> list[LayerDiagnostics]:
+        """Pairwise error, mean goodness of both sides, dead units of each layer; as in training.
+
+        Samples of classes that the classifier does not know are left out.
+        """
+        x = self._prepare(self._check_predict_argument(X))
+        target = check_targets(y, len(x))
+        known = np.isin(target, self.classes_)
+        labels = encode_labels(target[known], self.classes_, type(self).__name__)
+        rng = np.random.default_rng([self.seed_, 2])
+        return diagnose(self._fitted_algorithm(), self.state_.network, x[known], labels, rng=rng)
 
     def _fitted_algorithm(self) -> Algorithm:
         return self._algorithm(self.n_features_in_, len(self.classes_))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ffref._checks import require
-from ffref.estimators import ESTIMATORS, Classifier, load
+from ffref.estimators import ESTIMATORS, Classifier, LocalClassifier, load
 from ffref.experiments.datasets import TrainTest, is_file, load_train_test
 from ffref.experiments.presets import PRESETS
 from ffref.experiments.recipes import RECIPES
@@ -128,7 +128,18 @@ def evaluate(classifier: Classifier, X: np.ndarray, y: np.ndarray) -> dict[str, 
         "accuracy": accuracy(readouts[own]),
         "layer_accuracy": [accuracy(layer) for layer in scores],
         "readout_accuracy": {name: accuracy(goodness) for name, goodness in readouts.items()},
+        "diagnostics": _diagnostics(classifier, X, y),
     }
+
+
+def _diagnostics(classifier: Classifier, X: np.ndarray, y: np.ndarray) -> list[dict[str, Any]]:
+    """Of each locally trained layer; None for what an algorithm does not have."""
+    if not isinstance(classifier, LocalClassifier):
+        return []
+    return [
+        {name: None if np.isnan(value) else value for name, value in layer._asdict().items()}
+        for layer in classifier.diagnostics(X, y)
+    ]
 
 
 def test(run: Run) -> dict[str, Any]:

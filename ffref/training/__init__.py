@@ -1,6 +1,7 @@
 """Optimisers, schedules, the local step, the loop, checkpoints and prediction."""
 
 from ffref.training.algorithm import Algorithm, contrastive, one_pass, unsupervised
+from ffref.training.diagnosis import diagnose
 from ffref.training.loop import (
     DivergenceError,
     EpochRecord,
@@ -50,6 +51,7 @@ __all__ = [
     "activities",
     "bind_optimizer",
     "contrastive",
+    "diagnose",
     "epochs",
     "format_record",
     "hidden_representation",
