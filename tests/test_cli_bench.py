@@ -109,10 +109,13 @@ def test_no_speed_for_a_wrong_product(monkeypatch):
 def test_no_speed_for_a_wrong_gradient(algorithm, monkeypatch):
     import ffref.training.step
 
-    layer_grads = ffref.training.step.layer_grads
-    monkeypatch.setattr(
-        ffref.training.step, "layer_grads", lambda *a: [1.01 * g for g in layer_grads(*a)]
-    )
+    local_grads = ffref.training.step.local_grads
+
+    def wrong(*given):
+        grads, *others = local_grads(*given)
+        return grads._replace(d_weight=1.01 * grads.d_weight), *others
+
+    monkeypatch.setattr(ffref.training.step, "local_grads", wrong)
     with pytest.raises(bench.WrongValueError, match="slope"):
         bench.bench_network(algorithm, TINY)
 

@@ -106,7 +106,7 @@ def _train(out, *arguments, data=("--data", "blobs.npz")):
 
 
 def _weights(model):
-    arrays = [array for layer in model.state_.network.layers for array in layer.dense]
+    arrays = [array for layer in model.state_.network.layers for array in layer.weights]
     arrays += [array for layer in model.state_.network.layers for array in layer.params]
     if model.state_.network.readout is not None:
         arrays += model.state_.network.readout.weights

@@ -276,7 +276,7 @@ class FFClassifier(LocalClassifier):
             return goodness
         read = self.state_.network.layers[self._layers_read()]
         if self._goodness_is_a_sum():
-            return goodness / sum(layer.dense.bias.size for layer in read)
+            return goodness / sum(layer.weights.bias.size for layer in read)
         return goodness / len(read)
 
 
