@@ -1,7 +1,7 @@
 """Kinds of layers: what a local step asks of a layer, whatever its weights are tied to.
 
-Between layers, rows stay flat, (batch, features), so that norms, goodness, objectives, readouts and
-negatives know nothing of images; an image (height, width, channels) is its row in row-major
+Between layers, rows stay flat, (batch, features), so that norms, goodness, objectives, readouts
+and negatives know nothing of images; an image (height, width, channels) is its row in row-major
 order. Derivation: docs/derivations/local_step.md, equations LOCAL.1 and LOCAL.5, over the page of
 each layer.
 """
@@ -15,7 +15,7 @@ from ffref.layers.convolution import Conv, conv_grads, conv_relu
 from ffref.layers.dense import Dense
 from ffref.layers.labelled import each_version, layer_grads, layer_relu
 from ffref.layers.local_fields import LocalFields, local_fields_grads, local_fields_relu
-from ffref.types import Array, Labels, LabelledRows, LayerInput
+from ffref.types import Array, LabelledRows, LayerInput
 
 Pair = tuple[int, int]
 ImageShape = tuple[int, int, int]
@@ -33,9 +33,11 @@ class LayerKind(NamedTuple):
     """(weights, x) -> relu of the weighted sums, (batch, units)"""
     grads: Callable[[LayerInput, Array], tuple[Array, Array]]
     """(x, d_preactivation (batch, units)) -> (d_weight, d_bias)"""
-    each_version: Callable[[Any, LabelledRows, Labels], Iterator[Array]] | None = None
-    """(weights, rows, labels (versions, samples)) -> the activity with each version's labels in
-    turn, from one product; None: the kind takes plain rows only"""
+    each_version: Callable[[Any, LabelledRows], Iterator[Array]] | None = None
+    """(weights, rows) -> the activity with each version's labels in turn, from one product; None:
+    the kind takes plain rows only"""
+    places: int = 1
+    """that share each bias: of a convolution more than one"""
 
 
 DENSE = LayerKind(Dense, layer_relu, layer_grads, each_version)
@@ -84,8 +86,12 @@ def conv_kind(window: Window) -> LayerKind:
     >>> kind.activity(conv, np.array([[1.0, 10.0, 100.0]]))
     array([[ 11.,   2., 110.,  20.]])
     """
+    down, right = places_of(window)
     return LayerKind(
-        Conv, partial(_conv_activity, window=window), partial(_conv_grads, window=window)
+        Conv,
+        partial(_conv_activity, window=window),
+        partial(_conv_grads, window=window),
+        places=down * right,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ffref.kernels import add_rows_relu, matmul, matmul_tn
 from ffref.layers.dense import Dense, check_inputs, dense_grads, dense_relu
-from ffref.types import Array, LabelledRows, Labels, LayerInput
+from ffref.types import Array, LabelledRows, LayerInput
 
 
 def layer_relu(dense: Dense, x: LayerInput) -> Array:
@@ -39,15 +39,15 @@ def layer_grads(x: LayerInput, d_preactivation: Array) -> tuple[Array, Array]:
     return d_weight, d_preactivation.sum(axis=0)
 
 
-def each_version(dense: Dense, x: LabelledRows, labels: Labels) -> Iterator[Array]:
-    """Activity of the samples with each version's labels in turn, labels (versions, samples).
+def each_version(dense: Dense, x: LabelledRows) -> Iterator[Array]:
+    """Activity of the samples with each version's labels in turn, (samples, out_units) each.
 
     The samples meet the weights once. Each activity is overwritten by the next.
     """
     product = shared_product(dense, x)
     activity = np.empty_like(product)
-    for version in labels:
-        version_relu(dense, x, product, version, activity)
+    for labels in x.labels:
+        version_relu(dense, x, product, labels, activity)
         yield activity
 
 

@@ -122,9 +122,7 @@ def _describe(layer: Any, number: int) -> LayerDescription:  # noqa: ANN401
         f"layer {number} of layers must be one of {', '.join(FORMS.values())}, got {layer!r}",
     )
     counts = (2,) if name == "dense" else (4, 5)
-    require(
-        len(layer) in counts, f"layer {number} of layers must be {FORMS[name]}, got {layer!r}"
-    )
+    require(len(layer) in counts, f"layer {number} of layers must be {FORMS[name]}, got {layer!r}")
     if name == "dense":
         check_count(layer[1], f"units of layer {number} of layers")
         return LayerDescription(name, int(layer[1]))

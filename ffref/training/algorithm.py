@@ -145,7 +145,7 @@ def first_activities(network: Network, x: Array, encoding: LabelEncoding) -> Ite
     if first.kind.each_version is not None:
         rows = labelled_rows(x, every_label, encoding, network.input_norm)
     if first.kind.each_version is not None and rows is not None:
-        yield from first.kind.each_version(first.weights, rows, every_label)
+        yield from first.kind.each_version(first.weights, rows)
         return
     for labels in every_label:
         yield layer_activity(first, network.input_norm.value(encoding.write(x, labels)))

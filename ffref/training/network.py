@@ -31,6 +31,11 @@ def layer_activity(layer: LocalLayer, x: LayerInput) -> Array:
     return layer.kind.activity(layer.weights, x)
 
 
+def layer_units(layer: LocalLayer) -> int:
+    """Units of the layer's flat activity."""
+    return layer.weights.bias.size * layer.kind.places
+
+
 def activities(network: Network, x: Array) -> Iterator[Array]:
     """Activity of each layer, relu of its weighted sums of norm(below), from the bottom up.
 
