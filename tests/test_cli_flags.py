@@ -164,7 +164,7 @@ def test_flag_changes_config_and_result(flag, algorithm):
 
 @pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.parameter)
 def test_value_given_is_the_value_recorded(flag):
-    setting, *more = (ROWS[flag.parameter].settings[-1] or " ").split(" ")
+    setting, *more = ROWS[flag.parameter].settings[-1].split()
     companion = [*ROWS[flag.parameter].companion.split(), *more]
     name = flag.names[0]
     words = [f"--{setting}{name[2:]}"] if flag.type is None else [name, setting]
