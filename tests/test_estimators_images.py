@@ -1,4 +1,4 @@
-"""FFClassifier on local fields and convolutions: from samples to predictions and back from disk."""
+"""FFClassifier on local fields and convolutions: fitted, saved, resumed, refused."""
 
 import copy
 import json

@@ -33,7 +33,7 @@ from ffref.training import (
 )
 from ffref.types import LabelledRows
 from tests.image_networks import SHAPE, STACK, draw, preactivation
-from tests.independent import scalar_ff, scalar_images
+from tests.independent import scalar_ff, scalar_images, scalar_norms
 from tests.independent.compare import (
     central_difference,
     difference_close,
@@ -261,9 +261,7 @@ def test_two_layers_match_the_definition_with_fifty_digits():
         for ours, expected in ((grads.d_weight, d_weight), (grads.d_bias, d_bias)):
             assert scaled_close(ours, rounded(expected))
             assert not scaled_close(1.01 * ours, rounded(expected))
-        theirs = [
-            [v / mp.sqrt(mp.fsum([w * w for w in row]) / len(row)) for v in row] for row in y
-        ]
+        theirs = [scalar_norms.rms_normalize(row) for row in y]
         inputs = activity / np.sqrt(np.mean(activity**2, axis=1, keepdims=True))
 
 
@@ -376,7 +374,7 @@ def test_descriptions_that_mean_nothing(layers, says):
 def test_layers_that_do_not_fit_what_is_below():
     with pytest.raises(ValueError, match="layer 2 of layers: a window of 3 x 3 does not fit into"):
         plan_layers(describe_layers([("conv", 3, 2, 4), ("local", 3, 1, 4)]), (5, 5, 1))
-    with pytest.raises(ValueError, match="layer 2 of layers, 'conv', .* put dense layers last"):
+    with pytest.raises(ValueError, match=r"layer 2 of layers, 'conv', .* put dense layers last"):
         plan_layers(describe_layers([("dense", 9), ("conv", 3, 1, 4)]), (5, 5, 1))
     with pytest.raises(ValueError, match="layer 1 of layers, 'local'"):
         plan_layers(describe_layers([("local", 1, 1, 4)]), (25,))

@@ -18,7 +18,7 @@ TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
 
 def local(x, weight, bias):
     """Unfold, and one product a place; x (batch, channels, height, width)."""
-    *places, height, width, channels, units = weight.shape
+    *places, height, width, channels, _ = weight.shape
     taps = functional.unfold(x, (height, width), padding=(1, 0), stride=(2, 1))
     taps = taps.reshape(len(x), channels, height, width, *places)
     return torch.einsum("ncyxij,ijyxco->noij", taps, weight) + bias.movedim(2, 0)
