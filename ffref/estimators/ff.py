@@ -57,8 +57,9 @@ class FFClassifier(LocalClassifier):
         on images: places times channels), 2 for a mean, with the goodness's sign.
     label_encoding : {"append", "overlay", "planes"}
         Label in extra columns; over the first features (images with an empty border); or as
-        constant planes, one a class, behind the channels of an image: every window sees them. A
-        first layer of windows takes "planes" or "overlay", a dense one "append" or "overlay".
+        constant planes, one a class, behind the channels of an image: every window sees them,
+        while an overlay is seen by those over the first pixels alone. A first layer of windows
+        takes "planes" or "overlay", a dense one "append" or "overlay".
     label_strength : float
         Value in the true label's slot.
     negatives : {"uniform", "hard", "hybrid"}
