@@ -129,7 +129,7 @@ def main():
     if arguments.kind:
         print(json.dumps(measure(arguments)))
         return
-    from bench_kernels import describe
+    from contenders import describe
 
     describe(arguments.threads)
     print(f"layers of {arguments.units} units, batch {arguments.batch}; MB of 10^6 bytes")

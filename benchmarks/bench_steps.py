@@ -35,7 +35,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from bench_kernels import describe, geometric_mean, spread
+from contenders import describe, geometric_mean, spread
 from step_values import STEPS, check_doubles, check_singles, record
 
 ROOT = Path(__file__).parents[1]

@@ -16,12 +16,12 @@ PROCESSORS = {
 }
 
 
-def assembly(shape, element, triple, processor):
+def assembly(shape, element, triple, processor, gathered):
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     module = ir.Module()
     module.triple = triple
-    tile_function(module, element, shape).linkage = ""
+    tile_function(module, element, shape, gathered=gathered).linkage = ""
     try:
         target = llvm.Target.from_triple(triple)
     except RuntimeError:
@@ -33,10 +33,11 @@ def assembly(shape, element, triple, processor):
 
 
 @pytest.mark.parametrize("element", [ir.FloatType(), ir.DoubleType()], ids=str)
+@pytest.mark.parametrize("gathered", [False, True], ids=["even", "gathered"])
 @pytest.mark.parametrize("name", PROCESSORS)
-def test_inner_loop_is_multiply_adds_and_keeps_its_sums_in_registers(name, element):
+def test_inner_loop_is_multiply_adds_and_keeps_its_sums_in_registers(name, element, gathered):
     shape, triple, processor, multiply_add, register = PROCESSORS[name]
-    blocks = re.split(r"\n(?=\.\w+:)", assembly(shape, element, triple, processor))
+    blocks = re.split(r"\n(?=\.\w+:)", assembly(shape, element, triple, processor, gathered))
     loop = max(blocks, key=lambda block: block.count(multiply_add)).splitlines()
     sums = [line for line in loop if multiply_add in line]
     assert len(sums) == shape.rows * shape.vectors

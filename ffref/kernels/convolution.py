@@ -103,8 +103,7 @@ def conv2d(
     _check_channels(images.shape[3], weight.shape, groups)
     _check_same_dtype(images, weight, "images", "weight")
     if shapes.is_matrix_product and not PLAIN:
-        pixels = images.reshape(-1, images.shape[3])
-        return matmul(pixels, weight[0, 0]).reshape(shapes.out)  # (CONV.2)
+        return matmul(_matrix(images), weight[0, 0]).reshape(shapes.out)  # (CONV.2)
     out = np.empty(shapes.out, images.dtype)
     geometry = shapes.stride, shapes.padding
     if PLAIN:
@@ -134,7 +133,8 @@ def conv2d_weight_grad(
 ) -> Array:
     """Derivative of a loss in the weight of `conv2d`.
 
-    d_weight[kh, kw, c, o] = sum_{n, i, j} images[n, i s + kh - p, j s + kw - p, c] d_out[n, i, j, o]
+    d_weight[kh, kw, c, o] =
+        sum_{n, i, j} images[n, i s + kh - p, j s + kw - p, c] d_out[n, i, j, o]
 
     Parameters
     ----------
@@ -172,11 +172,10 @@ def conv2d_weight_grad(
     _check_d_out(d_out, shapes.out)
     _check_same_dtype(images, d_out, "images", "d_out")
     if shapes.is_matrix_product and not PLAIN:
-        factors = (array.reshape(-1, array.shape[3]) for array in (images, d_out))
-        return matmul_tn(*factors).reshape(shapes.weight)  # (CONV.3)
+        return matmul_tn(_matrix(images), _matrix(d_out)).reshape(shapes.weight)  # (CONV.3)
     out = np.empty(shapes.weight, images.dtype)
     geometry = shapes.stride, shapes.padding
-    d_out = np.ascontiguousarray(d_out)
+    d_out = _addressable(np.ascontiguousarray(d_out))
     if PLAIN:
         images = np.ascontiguousarray(images)
         _over(
@@ -190,9 +189,7 @@ def conv2d_weight_grad(
             lambda *part: depthwise_weight_grad_loop(images, d_out, out, *geometry, *part),
         )
     elif groups == 1:
-        window_jobs.weight_grad(
-            _addressable(images), _addressable(d_out), out, *geometry
-        )  # (CONV.3)
+        window_jobs.weight_grad(_addressable(images), d_out, out, *geometry)  # (CONV.3)
     else:
         images = _addressable(images)
         for here, there in shapes.channels():
@@ -248,14 +245,14 @@ def conv2d_input_grad(
     _check_images(d_out, "d_out", "(N, HO, WO, Cout)")
     _check_images(weight, "weight", "(KH, KW, Cin / groups, Cout)")
     size = _pair(input_size, "input_size", least=0)
+    check_count(groups, "groups")
     _check_groups(weight.shape[2] * groups, weight.shape[3], groups)
     images_shape = (len(d_out), *size, weight.shape[2] * groups)
     shapes = _shapes(images_shape, weight.shape, stride, padding, groups)
     _check_d_out(d_out, shapes.out)
     _check_same_dtype(d_out, weight, "d_out", "weight")
     if shapes.is_matrix_product and not PLAIN:
-        pixels = d_out.reshape(-1, d_out.shape[3])
-        return matmul_nt(pixels, weight[0, 0]).reshape(shapes.images)  # (CONV.4)
+        return matmul_nt(_matrix(d_out), weight[0, 0]).reshape(shapes.images)  # (CONV.4)
     out = np.empty(shapes.images, d_out.dtype)
     geometry = shapes.stride, shapes.padding
     if shapes.is_depthwise and weight.shape[3] == out.shape[3] and not PLAIN:
@@ -281,6 +278,12 @@ def conv2d_input_grad(
 
 def _over(rows: int, job: Callable[[int, int], None]) -> None:
     run_over_rows(job, rows)
+
+
+def _matrix(array: Array) -> Array:
+    """The pixels of all images as rows."""
+    batch, height, width, channels = array.shape
+    return array.reshape(batch * height * width, channels)
 
 
 def _addressable(array: Array) -> Array:

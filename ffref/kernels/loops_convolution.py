@@ -7,6 +7,8 @@ term for each output that has used the pixel.
 All loops run inwards over neighbours in memory, so no sum is reordered. Arrays are contiguous.
 """
 
+from typing import Any
+
 from ffref.kernels._jit import kernel, kernel_part
 from ffref.kernels.fused import multiply_add
 from ffref.types import Array
@@ -41,7 +43,7 @@ def conv2d_loop(
                             for o in range(first, first + outputs):
                                 out[n, i, j, o] = multiply_add(
                                     value, weight[kh, kw, c % taps, o], out[n, i, j, o]
-                                )
+                                )  # (CONV.1)
 
 
 @kernel
@@ -70,7 +72,7 @@ def conv2d_weight_grad_loop(
                         for o in range(group * outputs, (group + 1) * outputs):
                             out[kh, kw, c, o] = multiply_add(
                                 value, d_out[n, i, j, o], out[kh, kw, c, o]
-                            )
+                            )  # (CONV.3)
 
 
 @kernel
@@ -104,11 +106,11 @@ def conv2d_input_grad_loop(
                                     out[n, y, x, first + c] = multiply_add(
                                         d_out[n, i, j, o], turned[kh, kw, o, c],
                                         out[n, y, x, first + c],
-                                    )  # fmt: skip
+                                    )  # (CONV.4)  # fmt: skip
 
 
 @kernel_part
-def pixel_or_zero(images: Array, n: int, y: int, x: int, c: int) -> float:
+def pixel_or_zero(images: Array, n: int, y: int, x: int, c: int) -> Any:  # noqa: ANN401
     """The number of a pixel, zero outside of the image."""
     value = images.dtype.type(0)
     if 0 <= y < images.shape[1] and 0 <= x < images.shape[2]:

@@ -234,7 +234,7 @@ def _gathered(builder: ir.IRBuilder, numbers: _Numbers, rows: int) -> _Addresses
 
 def _emit_tile(vector: "_Vector", numbers: _Numbers, addresses: _Addresses, vectors: int) -> None:
     """The loop over k for one size of tile, from the first loads to the last stores."""
-    builder, rows = vector.builder, len(addresses.out)
+    builder = vector.builder
     places = _places(vector, addresses, vectors)
     mask = vector.mask(numbers.columns, vectors)
     blocks = {name: builder.append_basic_block(name) for name in ("load", "ready", "loop", "done")}

@@ -125,7 +125,7 @@ def weight_grad(images: Array, d_out: Array, out: Array, stride: Pair, padding: 
             stop,
         )
 
-    if images.size == 0 or d_out.size == 0:
+    if len(images) == 0 or out.size == 0:
         out[...] = 0
     else:
         multiple = ROWS if taps.size >= ROWS_OF_TAPS * get_threads() else 1
@@ -209,7 +209,7 @@ def _filled(canvas: Canvas, images: Array, most_bytes: int, threads: int) -> Can
         return canvas._replace(band=-(-canvas.out_rows // bands))
     rows = _canvas_rows(canvas, canvas.out_rows)
     most = max(1, min(most_rows // rows, windows // canvas.out_rows))
-    each = -(-len(images) // threads)
+    each = max(1, -(-len(images) // threads))
     return canvas._replace(images=-(-each // -(-each // most)))
 
 

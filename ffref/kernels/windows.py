@@ -121,8 +121,8 @@ def windows_product(
     columns = even_part(out.channels, block_bytes // (steps * PANEL_BYTES) * width, width)
     next_panel = panel_distance(depth)
     begin = _aligned_address(panels)
-    taps, windows = np.int64(tap.ctypes.data), np.int64(pixel.ctypes.data)
-    places = np.int64(out_pixel.ctypes.data)
+    taps, windows = _address(tap), _address(pixel)
+    places = _address(out_pixel)
     bands = _bands(canvas)
     space = np.empty(canvas_bytes(canvas, images.channels, size) + CACHE_LINE, np.uint8)
     frame = aligned(space)
@@ -133,19 +133,42 @@ def windows_product(
         for block in range(0, out.channels, columns):
             block_stop = min(block + columns, out.channels)
             for t in range(0, max(depth, 1), steps):
-                some = min(steps, depth - t)
-                p = 0
-                while p < count:
-                    height = tile_height(count - p)
-                    for column in range(block, block_stop, width):
-                        panel = begin + column // width * next_panel + t * PANEL_BYTES
-                        gathered_tile(
-                            panels.dtype, height, min(width, block_stop - column),
-                            frame, windows + 8 * p, taps + 8 * t, panel, PANEL_BYTES,
-                            goal + column * size, places + 8 * p, some, t == 0,
-                        )  # fmt: skip
-                    p += height
+                panel = begin + block // width * next_panel + t * PANEL_BYTES
+                _meet_windows(
+                    panels.dtype, size, count, block_stop - block, frame, windows, taps + 8 * t,
+                    panel, next_panel, goal + block * size, places, min(steps, depth - t), t == 0,
+                )  # fmt: skip
     space[0] = 0  # keeps the memory of `frame` until here
+
+
+@kernel_part
+def _meet_windows(
+    dtype: np.dtype[Any],
+    size: int,
+    count: int,
+    columns: int,
+    frame: int,
+    windows: int,
+    taps: int,
+    panel: int,
+    next_panel: int,
+    goal: int,
+    places: int,
+    depth: int,
+    first: bool,
+) -> None:
+    """Add the product of all windows on the canvas and of a block of weights to the output."""
+    width = PANEL_BYTES // size
+    p = 0
+    while p < count:
+        height = tile_height(count - p)
+        for column in range(0, columns, width):
+            gathered_tile(
+                dtype, height, min(width, columns - column), frame, windows + 8 * p, taps,
+                panel + column // width * next_panel, PANEL_BYTES,
+                goal + column * size, places + 8 * p, depth, first,
+            )  # fmt: skip
+        p += height
 
 
 @kernel
@@ -168,9 +191,9 @@ def windows_weight_grad(
     """
     size = d_weight.itemsize
     width = PANEL_BYTES // size
-    windows, taps = np.int64(pixel.ctypes.data), np.int64(tap.ctypes.data)
+    windows, taps = _address(pixel), _address(tap)
     rows = np.arange(tap.size) * PANEL_BYTES
-    places, goal = np.int64(rows.ctypes.data), _aligned_address(sums)
+    places, goal = _address(rows), _aligned_address(sums)
     next_panel = panel_distance(tap.size)
     # rows of whole vectors that follow each other can be read where they are
     packs = d_out.channels > width or d_out.channels * size % SHAPE.vector_bytes != 0
@@ -193,28 +216,58 @@ def windows_weight_grad(
                 if packs:
                     pack(d_weight.dtype, size, b, size, b_step, wide, some, panel, width)
                     b, b_step = panel, PANEL_BYTES
-                t = start
-                while t < stop:
-                    height = tile_height(stop - t)
-                    coming = target + (t + height) * PANEL_BYTES
-                    for line in range(coming, coming + ROWS * PANEL_BYTES, CACHE_LINE):
-                        prefetch(d_weight.dtype, line)
-                    gathered_tile(
-                        d_weight.dtype, height, wide, frame, taps + 8 * t, windows + 8 * p,
-                        b, b_step, target, places + 8 * t, some,
-                        filling == 0 and p == 0,
-                    )  # fmt: skip
-                    t += height
-    line = d_out.channels * size
-    result = np.int64(d_weight.ctypes.data)
-    for column in range(0, d_out.channels, width):
-        wide = min(width, d_out.channels - column)
-        source, target = goal + column // width * next_panel, result + column * size
-        for t in range(start, stop):
-            here, there = source + t * PANEL_BYTES, target + t * line
-            copy_lanes(d_weight.dtype, size, here, there, wide, PANEL_BYTES)
+                first = filling == 0 and p == 0
+                _meet_taps(
+                    d_weight.dtype, wide, frame, windows + 8 * p, taps, b, b_step,
+                    target, places, some, first, start, stop,
+                )  # fmt: skip
+    _copy_panels(d_weight, goal, next_panel, start, stop)
     space[0] = 0  # keeps the memory of `frame` and of `panel` until here
     rows[0] = 0
+
+
+@kernel_part
+def _meet_taps(
+    dtype: np.dtype[Any],
+    wide: int,
+    frame: int,
+    windows: int,
+    taps: int,
+    b: int,
+    b_step: int,
+    target: int,
+    places: int,
+    count: int,
+    first: bool,
+    start: int,
+    stop: int,
+) -> None:
+    """Add some pixels to the sums of the taps start .. stop in one panel."""
+    t = start
+    while t < stop:
+        height = tile_height(stop - t)
+        coming = target + (t + height) * PANEL_BYTES  # the sums that the next tile takes up
+        for line in range(coming, coming + ROWS * PANEL_BYTES, CACHE_LINE):
+            prefetch(dtype, line)
+        gathered_tile(
+            dtype, height, wide, frame, taps + 8 * t, windows, b, b_step,
+            target, places + 8 * t, count, first,
+        )  # fmt: skip
+        t += height
+
+
+@kernel_part
+def _copy_panels(d_weight: Array, panels: int, next_panel: int, start: int, stop: int) -> None:
+    """Copy rows start .. stop from the panels to where they belong."""
+    size = d_weight.itemsize
+    width = PANEL_BYTES // size
+    for column in range(0, d_weight.shape[1], width):
+        wide = min(width, d_weight.shape[1] - column)
+        source = panels + column // width * next_panel
+        target = _address(d_weight) + column * size
+        for t in range(start, stop):
+            here, there = source + t * PANEL_BYTES, target + t * d_weight.strides[0]
+            copy_lanes(d_weight.dtype, size, here, there, wide, PANEL_BYTES)
 
 
 @kernel_part
@@ -242,8 +295,14 @@ def _bands(canvas: Canvas) -> int:
 
 
 @kernel_part
+def _address(array: Array | Table) -> int:
+    return int(np.int64(array.ctypes.data))
+
+
+@kernel_part
 def _aligned_address(panels: Array) -> int:
-    address = np.int64(panels.ctypes.data)
+    """The first address of an array that is a multiple of a cache line."""
+    address = _address(panels)
     return (address + CACHE_LINE - 1) // CACHE_LINE * CACHE_LINE
 
 
