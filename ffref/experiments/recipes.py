@@ -102,8 +102,10 @@ RECIPES = {
         {
             **_HINTON,
             "layers": (("local", 11, 1, 3, 5), ("local", 11, 1, 3, 5)),
+            "standardize": True,
             # a field sees 11 x 11 pixels: of a label in the first pixels most would see nothing
             "label_encoding": "planes",
+            "label_strength": 0.5,
             "negatives": "hard",
             "readout": "sum",
             "max_iter": 5,
@@ -118,7 +120,9 @@ RECIPES = {
             **_HINTON,
             "layers": (("conv", 5, 2, 32), ("conv", 3, 1, 64), ("conv", 3, 2, 128)),
             "label_encoding": "planes",
-            "readout": "sum",
+            # a plane of 0.3 has about the energy of a digit
+            "label_strength": 0.3,
+            "learning_rate_init": 0.003,
             "max_iter": 10,
         },
         {},
