@@ -53,7 +53,7 @@ def make_step(kind, depth, units, batch):
         with np.errstate(all="ignore"), flush_subnormals():
             state, _ = run(state, x, labels, rng=rng, learning_rate=1e-3, trained=range(depth))
 
-    arrays = [a for layer in state.network.layers for a in (*layer.dense, *layer.params)]
+    arrays = [a for layer in state.network.layers for a in (*layer.weights, *layer.params)]
     arrays += [a for memory in state.optimizer for slots in memory.slots for a in slots]
     return step, sum(a.nbytes for a in arrays)
 

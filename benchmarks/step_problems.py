@@ -92,8 +92,8 @@ def make_problem(kind: str, shape: Shape) -> tuple[Problem, object]:
     ]
     problem = Problem(
         shape,
-        [layer.dense.weight.copy() for layer in layers],
-        [layer.dense.bias.copy() for layer in layers],
+        [layer.weights.weight.copy() for layer in layers],
+        [layer.weights.bias.copy() for layer in layers],
         [array.copy() for layer in layers for array in layer.params],
         x,
         labels,
@@ -141,7 +141,7 @@ class InFfref:
             zip(self.state.network.layers, self.state.optimizer, strict=True)
         ):
             named = zip(
-                ("weight", "bias", "prototypes"), (*layer.dense, *layer.params), strict=False
+                ("weight", "bias", "prototypes"), (*layer.weights, *layer.params), strict=False
             )
             for (name, array), slots in zip(named, memory.slots, strict=True):
                 out[f"{name} {depth + 1}"] = array.copy()
@@ -154,7 +154,7 @@ def _in_dtype(state: TrainingState, dtype: np.dtype) -> TrainingState:
         return tuple(array.astype(dtype) for array in arrays)
 
     layers = tuple(
-        LocalLayer(type(layer.dense)(*cast(layer.dense)), cast(layer.params))
+        LocalLayer(type(layer.weights)(*cast(layer.weights)), cast(layer.params))
         for layer in state.network.layers
     )
     memory = tuple(m._replace(slots=tuple(map(cast, m.slots))) for m in state.optimizer)

@@ -43,8 +43,8 @@ def main(settings: Settings) -> None:
     print("d_bias               ", grads.d_bias.round(6).tolist())
 
     stepped = Dense(
-        layer.dense.weight - settings.learning_rate * grads.d_weight,
-        layer.dense.bias - settings.learning_rate * grads.d_bias,
+        layer.weights.weight - settings.learning_rate * grads.d_weight,
+        layer.weights.bias - settings.learning_rate * grads.d_bias,
     )
     _, activity, _ = local_grads(LocalLayer(stepped, ()), x, context, objective)
     print("goodness after a step", sum_of_squares(activity).round(6).tolist())

@@ -20,15 +20,18 @@ def draw_network(rng, sizes, *, params=lambda units: (), norm="rms", input_norm=
 
 
 def with_weight(network, depth, **arrays):
-    """The same network with other arrays in one layer's dense part."""
+    """The same network with other weights in one layer."""
     layers = list(network.layers)
-    layers[depth] = layers[depth]._replace(dense=layers[depth].dense._replace(**arrays))
+    layers[depth] = layers[depth]._replace(weights=layers[depth].weights._replace(**arrays))
     return network._replace(layers=tuple(layers))
 
 
 def copied(network):
     layers = tuple(
-        LocalLayer(Dense(*(a.copy() for a in layer.dense)), tuple(a.copy() for a in layer.params))
+        layer._replace(
+            weights=layer.kind.record(*(a.copy() for a in layer.weights)),
+            params=tuple(a.copy() for a in layer.params),
+        )
         for layer in network.layers
     )
     return network._replace(layers=layers)

@@ -97,7 +97,7 @@ def test_classifiers_train_on_moved_images_and_predict_on_whole_ones(kind):
     plain = kind((16,), max_iter=2, random_state=0).fit(X, y)
     moved = kind((16,), max_iter=2, random_state=0, shift=1).fit(X, y)
     again = kind((16,), max_iter=2, random_state=0, shift=1).fit(X, y)
-    weights = [m.state_.network.layers[0].dense.weight for m in (plain, moved, again)]
+    weights = [m.state_.network.layers[0].weights.weight for m in (plain, moved, again)]
     assert (weights[0] != weights[1]).any()
     np.testing.assert_array_equal(weights[1], weights[2])
     with pytest.raises(ValueError, match="60 features are no square image"):

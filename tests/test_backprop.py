@@ -27,7 +27,7 @@ def test_gradients_match_differences_and_wrong_ones_do_not(norm, label_smoothing
             changed = with_weight(network, depth, **arrays)
             return backprop_loss(changed, x, LABELS, label_smoothing=label_smoothing)
 
-        dense = network.layers[depth].dense
+        dense = network.layers[depth].weights
         for derivative, differences in (
             (d_weight, central_difference(lambda w: loss(weight=w), dense.weight)),
             (d_bias, central_difference(lambda b: loss(bias=b), dense.bias)),

@@ -109,10 +109,14 @@ def test_no_speed_for_a_wrong_product(monkeypatch):
 def test_no_speed_for_a_wrong_gradient(algorithm, monkeypatch):
     import ffref.training.step
 
-    layer_grads = ffref.training.step.layer_grads
-    monkeypatch.setattr(
-        ffref.training.step, "layer_grads", lambda *a: [1.01 * g for g in layer_grads(*a)]
-    )
+    local_grads = ffref.training.step.local_grads
+
+    def wrong(*given):
+        grads, *others = local_grads(*given)
+        d_weight, d_bias, d_params = grads
+        return type(grads)(1.01 * d_weight, 1.01 * d_bias, d_params), *others
+
+    monkeypatch.setattr(ffref.training.step, "local_grads", wrong)
     with pytest.raises(bench.WrongValueError, match="slope"):
         bench.bench_network(algorithm, TINY)
 

@@ -31,6 +31,12 @@ def _refused_without_trace(folder, arguments, says=""):
     assert tree(folder) == before
 
 
+def _a_value(flag):
+    if flag.choices is not None:
+        return flag.choices[0]
+    return "dense:1" if flag.parameter == "layers" else "1"
+
+
 # -- words that mean nothing ---------------------------------------------------------------------
 
 
@@ -110,7 +116,7 @@ def test_words_that_do_not_fit_a_run(arguments, says, tmp_path):
 @pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.parameter)
 @pytest.mark.usefixtures("trained")
 def test_resume_refuses_every_flag_of_a_classifier(flag, tmp_path):
-    value = "1" if flag.choices is None else flag.choices[0]
+    value = _a_value(flag)
     words = [flag.names[0]] if flag.type is None else [flag.names[0], value]
     _refused_without_trace(tmp_path, ["train", "--resume", "trained", *words], flag.names[0])
 
@@ -121,7 +127,7 @@ def test_resume_refuses_every_flag_of_a_classifier(flag, tmp_path):
     ids=lambda case: getattr(case, "parameter", case),
 )
 def test_flag_of_another_algorithm(flag, algorithm, tmp_path):
-    value = "1" if flag.choices is None else flag.choices[0]
+    value = _a_value(flag)
     says = f"{flag.names[0]} does nothing for {algorithm}"
     _refused_without_trace(tmp_path, ["train", algorithm, flag.names[0], value], says)
 
@@ -162,6 +168,7 @@ _BAD = [
     ("hff", "--optimizer=adam --weight-decay", ("0.1",)),
     ("ff", "--threshold", ("nan", "inf", "x")),
     ("ff", "--label-strength", ("0", "nan", "inf", "x")),
+    ("ff", "--layers", ("", "1", "conv", "dense:0", "dense:x", "conv:3:1:8:1:1", "pool:2:2")),
 ]
 
 

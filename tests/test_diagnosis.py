@@ -28,7 +28,7 @@ def test_first_layer_by_hand(trained):
     rng = np.random.default_rng([trained.seed_, 2])
     wrong = (Y + rng.integers(1, 3, size=len(Y))) % 3  # the definition of uniform wrong labels
     x = (X - trained.standardizer_.mean) / trained.standardizer_.std
-    dense = trained.state_.network.layers[0].dense
+    dense = trained.state_.network.layers[0].weights
 
     def activity(labels):
         return np.maximum(np.column_stack([x, np.eye(3)[labels]]) @ dense.weight + dense.bias, 0)
@@ -44,7 +44,7 @@ def test_first_layer_by_hand(trained):
 
 
 def test_a_dead_layer_is_seen(trained):
-    bias = trained.state_.network.layers[1].dense.bias
+    bias = trained.state_.network.layers[1].weights.bias
     before = bias.copy()
     bias[:4] = -1e6
     try:

@@ -39,8 +39,8 @@ def library():
 def transcription(state):
     layers = state.network.layers
     return matlab.first_state(
-        [layer.dense.weight.copy() for layer in layers],
-        [layer.dense.bias.copy() for layer in layers],
+        [layer.weights.weight.copy() for layer in layers],
+        [layer.weights.bias.copy() for layer in layers],
         CLASSES,
     )
 
@@ -50,8 +50,8 @@ def assert_same(state, expected):
     for depth, (layer, slots) in enumerate(
         zip(state.network.layers, state.optimizer, strict=True)
     ):
-        np.testing.assert_allclose(layer.dense.weight, expected.weights[depth], **close)
-        np.testing.assert_allclose(layer.dense.bias, expected.biases[depth], **close)
+        np.testing.assert_allclose(layer.weights.weight, expected.weights[depth], **close)
+        np.testing.assert_allclose(layer.weights.bias, expected.biases[depth], **close)
         np.testing.assert_allclose(layer.params[0], expected.peer_means[depth], **close)
         # the library descends, the recipe climbs: the averages differ in sign
         np.testing.assert_allclose(-slots.slots[0][0], expected.weight_means[depth], **close)

@@ -90,7 +90,9 @@ def calls(batch, side, channels, outputs):
     ]
 
 
-SMALL, LARGE = calls(3, 7, 5, 4), calls(33, 12, 40, 17)
+# local fields have a way for few channels and one for many: both in small and in large
+SMALL = [*calls(3, 7, 5, 4), calls(3, 7, 5, 9)[2]]
+LARGE = [*calls(33, 12, 40, 17), calls(70, 6, 40, 8)[2]]
 each_small = pytest.mark.parametrize("call", SMALL, ids=lambda call: call.name)
 each_large = pytest.mark.parametrize("call", LARGE, ids=lambda call: call.name)
 
@@ -180,7 +182,18 @@ def test_inference_of_a_row_does_not_depend_on_its_batch():
 
 @pytest.mark.skipif(host.PLAIN, reason="plain loops selected, or no vectors on this processor")
 @each_float
-@pytest.mark.parametrize("sizes", [(3, 7, 5, 4), (33, 6, 3, 17), (1, 5, 1, 1), (40, 5, 20, 70)])
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (3, 7, 5, 4),
+        (33, 6, 3, 17),
+        (1, 5, 1, 1),
+        (40, 5, 20, 70),
+        (70, 5, 40, 8),
+        (1, 5, 33, 3),
+        (65, 4, 2, 9),
+    ],
+)
 def test_fields_have_the_bits_of_their_definition(sizes, dtype):
     from ffref.kernels import loops_local_fields as loops
 

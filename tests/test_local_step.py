@@ -133,19 +133,19 @@ class TestLocality:
         network = self.network(width, params)
         other = copied(network)
         for layer in other.layers[1:]:
-            layer.dense.weight[:] += 1.0
-            layer.dense.bias[:] -= 0.5
+            layer.weights.weight[:] += 1.0
+            layer.weights.bias[:] -= 0.5
         first, _ = step_once(algorithm, network, learned=learned)
         second, _ = step_once(algorithm, other, learned=learned)
         for a, b in zip(
-            (*first.network.layers[0].dense, *first.network.layers[0].params),
-            (*second.network.layers[0].dense, *second.network.layers[0].params),
+            (*first.network.layers[0].weights, *first.network.layers[0].params),
+            (*second.network.layers[0].weights, *second.network.layers[0].params),
             strict=True,
         ):
             np.testing.assert_array_equal(a, b)
         # the test can fail: the layers that were changed do end elsewhere
         assert not np.array_equal(
-            first.network.layers[1].dense.weight, second.network.layers[1].dense.weight
+            first.network.layers[1].weights.weight, second.network.layers[1].weights.weight
         )
 
     def test_all_layers_move_and_only_the_trained_ones(self, name, algorithm, width, params):
@@ -155,8 +155,8 @@ class TestLocality:
             after, reports = step_once(algorithm, network, learned=learned, trained=trained)
             assert sorted(reports) == list(trained)
             for depth in range(3):
-                before = network.layers[depth].dense.weight
-                same = np.array_equal(before, after.network.layers[depth].dense.weight)
+                before = network.layers[depth].weights.weight
+                same = np.array_equal(before, after.network.layers[depth].weights.weight)
                 assert same == (depth not in trained)
 
     def test_a_layer_alone_in_a_step_moves_as_in_a_step_of_all(
@@ -168,7 +168,7 @@ class TestLocality:
         alone, _ = step_once(algorithm, network, learned=learned, trained=range(2, 3))
         # each layer passes on what it computed before its own update
         np.testing.assert_array_equal(
-            together.network.layers[2].dense.weight, alone.network.layers[2].dense.weight
+            together.network.layers[2].weights.weight, alone.network.layers[2].weights.weight
         )
 
     def test_prototypes_stay_on_the_sphere(self, name, algorithm, width, params):
@@ -237,6 +237,6 @@ def test_energy_of_each_label_equals_a_pass_with_that_label():
         for label in range(CLASSES):
             y = np.concatenate([x[sample], np.eye(CLASSES)[label]])
             for depth, layer in enumerate(network.layers):
-                y = np.maximum(y @ layer.dense.weight + layer.dense.bias, 0)
+                y = np.maximum(y @ layer.weights.weight + layer.weights.bias, 0)
                 assert scores[depth, sample, label] == pytest.approx((y**2).sum(), rel=1e-12)
                 y = y / np.sqrt(np.mean(y**2))

@@ -28,7 +28,7 @@ def test_backprop(dtype, norm):
     rng = np.random.default_rng(1)
     network = draw_network(rng, (9, 8, 6, 4), norm=norm)
     x, labels = rng.standard_normal((7, 9)), rng.integers(4, size=7)
-    theirs = [tensors(layer.dense, dtype) for layer in network.layers]
+    theirs = [tensors(layer.weights, dtype) for layer in network.layers]
     h = torch.tensor(x.astype(dtype))
     for depth, (weight, bias) in enumerate(theirs):
         h = functional.linear(h, weight.T, bias)
@@ -42,7 +42,7 @@ def test_backprop(dtype, norm):
                 h = functional.layer_norm(h, h.shape[1:], eps=0.0)
     functional.cross_entropy(h, torch.tensor(labels), label_smoothing=0.1).backward()
     layers = tuple(
-        layer._replace(dense=type(layer.dense)(*(a.astype(dtype) for a in layer.dense)))
+        layer._replace(weights=type(layer.weights)(*(a.astype(dtype) for a in layer.weights)))
         for layer in network.layers
     )
     ours, _ = backprop_grads(
@@ -61,7 +61,7 @@ def test_three_local_layers_of_ff(dtype):
     rng = np.random.default_rng(2)
     network = draw_network(rng, (9, 8, 6, 4))
     x = rng.standard_normal((10, 9)).astype(dtype)
-    theirs = [tensors(layer.dense, dtype) for layer in network.layers]
+    theirs = [tensors(layer.weights, dtype) for layer in network.layers]
     h, losses = torch.tensor(x), []
     target = torch.tensor(np.repeat(np.array([1, 0], dtype), 5))
     for weight, bias in theirs:
@@ -73,9 +73,9 @@ def test_three_local_layers_of_ff(dtype):
     context = paired_context(np.zeros(5, int), np.dtype(dtype))
     inputs = x
     for layer, (weight, bias), loss in zip(network.layers, theirs, losses, strict=True):
-        dense = type(layer.dense)(*(a.astype(dtype) for a in layer.dense))
+        dense = type(layer.weights)(*(a.astype(dtype) for a in layer.weights))
         objective = ff(threshold=float(dense.bias.size))
-        grads, activity, _ = local_grads(layer._replace(dense=dense), inputs, context, objective)
+        grads, activity, _ = local_grads(layer._replace(weights=dense), inputs, context, objective)
         assert scaled_close(grads.d_weight, weight.grad.numpy(), TOLERANCE[dtype])
         assert scaled_close(grads.d_bias, bias.grad.numpy(), TOLERANCE[dtype])
         assert objective.loss(activity, context, ()) == pytest.approx(
@@ -90,7 +90,7 @@ def test_a_local_layer_of_hff(dtype):
     (layer,) = draw_network(rng, (9, 8)).layers
     x, labels = rng.standard_normal((7, 9)).astype(dtype), rng.integers(4, size=7)
     prototypes = rng.standard_normal((4, 3, 8)).astype(dtype)
-    dense = type(layer.dense)(*(a.astype(dtype) for a in layer.dense))
+    dense = type(layer.weights)(*(a.astype(dtype) for a in layer.weights))
     weight, bias = tensors(dense, dtype)
     p = torch.tensor(prototypes, requires_grad=True)
     z = functional.normalize(torch.relu(torch.tensor(x) @ weight + bias), dim=1)
@@ -99,7 +99,7 @@ def test_a_local_layer_of_hff(dtype):
     score = score - 0.1 * functional.one_hot(torch.tensor(labels), 4).to(score.dtype)
     functional.cross_entropy(score / 0.2, torch.tensor(labels)).backward()
     grads, _, _ = local_grads(
-        layer._replace(dense=dense, params=(prototypes,)),
+        layer._replace(weights=dense, params=(prototypes,)),
         x,
         labelled_context(labels, np.dtype(dtype)),
         hff(temperature=0.2, margin=0.1),

@@ -12,7 +12,7 @@ from ffref.formulas import (
     softmax_cross_entropy,
     softmax_cross_entropy_grad,
 )
-from ffref.layers import dense_forward, dense_grads, dense_input_grad
+from ffref.layers import Dense, dense_forward, dense_grads, dense_input_grad
 from ffref.training import LayerReport, Network, Optimizer, TrainingState
 from ffref.types import Array, Labels
 
@@ -48,7 +48,8 @@ def backprop_grads(
         grads.append(dense_grads(inputs[depth], d_preactivation))  # (BP.4)
         if depth > 0:
             below = preactivations[depth - 1]
-            d_input = dense_input_grad(network.layers[depth].dense, d_preactivation)  # (BP.5)
+            dense = Dense(*network.layers[depth].weights)
+            d_input = dense_input_grad(dense, d_preactivation)  # (BP.5)
             d_activity = network.between_norm.vjp(d_input, relu(below))
             d_preactivation = relu_vjp(d_activity, below)  # (BP.6)
     return grads[::-1], logits
@@ -74,7 +75,7 @@ def backprop_step(
     loss = softmax_cross_entropy(logits, labels, label_smoothing=label_smoothing)
     accuracy = float((logits.argmax(axis=1) == labels).mean())
     slots = tuple(
-        optimizer.update(layer.dense, layer_grads, slot, learning_rate, (True, False))
+        optimizer.update(layer.weights, layer_grads, slot, learning_rate, (True, False))
         for layer, layer_grads, slot in zip(network.layers, grads, state.optimizer, strict=True)
     )
     return TrainingState(network, slots), {0: LayerReport(loss, accuracy)}
@@ -87,5 +88,5 @@ def _forward(network: Network, x: Array) -> tuple[list[Array], list[Array]]:
     for depth, layer in enumerate(network.layers):
         if depth > 0:
             inputs.append(network.between_norm.value(relu(preactivations[-1])))
-        preactivations.append(dense_forward(layer.dense, inputs[-1]))  # (BP.1)
+        preactivations.append(dense_forward(Dense(*layer.weights), inputs[-1]))  # (BP.1)
     return inputs, preactivations

@@ -8,7 +8,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 ALGORITHMS = ("hff", "ff", "backprop")
-RECIPES = ("hinton-matlab", "hinton-supervised", "hinton-jittered", "hinton-unsupervised")
+RECIPES = (
+    "hinton-matlab",
+    "hinton-supervised",
+    "hinton-jittered",
+    "hinton-unsupervised",
+    "hinton-local",
+    "hinton-cifar",
+    "ff-conv",
+)
 """Named experiments of `ffref.experiments.recipes`."""
 _ALL = ALGORITHMS
 _LOCAL = ("hff", "ff")
@@ -46,11 +54,35 @@ def sizes(text: str) -> tuple[int, ...]:
     return parsed
 
 
+def layers(text: str) -> tuple[tuple[str | int, ...], ...]:
+    """Parse "conv:3:1:32:1,dense:500" into (("conv", 3, 1, 32, 1), ("dense", 500)).
+
+    Examples
+    --------
+    >>> layers("local:10:6:128,local:2:1:220")
+    (('local', 10, 6, 128), ('local', 2, 1, 220))
+    """
+    parsed: list[tuple[str | int, ...]] = []
+    for part in text.split(","):
+        name, *numbers = part.split(":")
+        if not (name and numbers and all(number.isdecimal() for number in numbers)):
+            raise ArgumentTypeError(
+                f"takes layers as local:SIZE:STRIDE:CHANNELS[:PADDING], conv:..., or dense:UNITS, "
+                f"with commas between, got {text!r}"
+            )
+        parsed.append((name, *map(int, numbers)))
+    return tuple(parsed)
+
+
 FLAGS = (
     Flag(("--seed",), "random_state", _ALL, "of weights, order and negatives", int),
     Flag(("--epochs", "--max-iter"), "max_iter", _ALL, "passes over the data", int),
     Flag(("--batch-size",), "batch_size", _ALL, "samples in a step", int),
     Flag(("--hidden-layer-sizes", "--hidden"), "hidden_layer_sizes", _ALL, "as 500,500", sizes),
+    Flag(
+        ("--layers",), "layers", ("ff",),
+        "instead of --hidden: local:SIZE:STRIDE:CHANNELS[:PADDING], conv:..., dense:UNITS", layers,
+    ),
     Flag(("--learning-rate",), "learning_rate_init", _ALL, "before the schedule", float),
     Flag(
         ("--optimizer",), "optimizer", _ALL, "how gradients become steps",
@@ -104,7 +136,7 @@ FLAGS = (
     Flag(("--threshold",), "threshold", ("ff",), "default: units (sum) or 2 (mean)", float),
     Flag(
         ("--label-encoding",), "label_encoding", ("ff",), "where the label goes",
-        choices=("append", "overlay"),
+        choices=("append", "overlay", "planes"),
     ),
     Flag(
         ("--negatives",), "negatives", ("ff",), "wrong labels, or hybrid images without a label",

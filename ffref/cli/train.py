@@ -67,6 +67,13 @@ def _start(options: Namespace) -> Run:
             )
             given[flag.parameter] = getattr(options, flag.parameter)
     _check_companions(given)
+    own_layers = recipe is not None and "layers" in RECIPES[recipe].parameters
+    require(
+        "hidden_layer_sizes" not in given or not (own_layers or "layers" in given),
+        f"--hidden-layer-sizes does nothing beside "
+        f"{f'the layers of {name}' if own_layers else '--layers'}; "
+        f"name all layers by --layers, dense ones as dense:UNITS",
+    )
     data = getattr(options, "data", RECIPES[name].data if recipe else "digits")
     require(
         is_file(data) or not hasattr(options, "test_fraction"),

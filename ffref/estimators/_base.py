@@ -52,6 +52,7 @@ Progress = Callable[[int, int, int], None]
 
 _STRUCTURE = (
     "hidden_layer_sizes",
+    "layers",
     "prototypes_per_class",
     "prototype_update",
     "label_encoding",

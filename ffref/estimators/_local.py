@@ -10,11 +10,20 @@ from ffref._checks import require
 from ffref.estimators._base import Classifier
 from ffref.estimators._validation import check_targets, encode_labels
 from ffref.formulas.diagnostics import LayerDiagnostics
-from ffref.layers import INITIAL_GAIN, Readout, draw_dense_layers
+from ffref.layers import (
+    INITIAL_GAIN,
+    LayerDescription,
+    PlannedLayer,
+    Readout,
+    describe_layers,
+    draw_weights,
+    plan_layers,
+)
 from ffref.training import (
     READOUTS,
     Algorithm,
     LocalLayer,
+    Network,
     Optimizer,
     Step,
     TrainingState,
@@ -22,16 +31,19 @@ from ffref.training import (
     hidden_representation,
     initial_optimizer_states,
     layer_scores,
+    layer_units,
     local_step,
 )
 from ffref.types import Array, Params
 
 
 class LocalClassifier(Classifier):
-    """A stack of dense layers, each trained by its own loss."""
+    """A stack of layers, each trained by its own loss."""
 
     layer_schedule: str
     readout: str
+    layers: Any = None
+    """layers of other kinds than dense; None: dense ones of `hidden_layer_sizes`"""
 
     @abstractmethod
     def _algorithm(self, features: int, classes: int) -> Algorithm: ...
@@ -40,15 +52,34 @@ class LocalClassifier(Classifier):
         """Of the weights: a name in `INITIAL_GAIN`."""
         return "he"
 
-    def _input_width(self, features: int, classes: int) -> int:
-        """Width of the first layer's input; more than `features` where a label is appended."""
-        return features
+    def _input_shape(self, features: int, classes: int) -> tuple[int, ...]:
+        """Shape of a row of the first layer's input: (features,) or (height, width, channels).
+
+        More than that of a sample where a label is appended.
+        """
+        return (features,)
+
+    def _descriptions(self) -> tuple[LayerDescription, ...]:
+        if self.layers is not None:
+            return describe_layers(self.layers)
+        return tuple(LayerDescription("dense", int(size)) for size in self._hidden_layer_sizes())
+
+    def _plan(self, features: int, classes: int) -> tuple[PlannedLayer, ...]:
+        """Shapes and kinds of the layers for such data."""
+        return plan_layers(self._descriptions(), self._input_shape(features, classes))
+
+    def _units(self) -> list[int]:
+        """Units of each fitted layer; before that, of dense ones alone they are known."""
+        if self.layers is None and not hasattr(self, "state_"):
+            return list(self._hidden_layer_sizes())
+        self._check_fitted()
+        return [layer_units(layer) for layer in self.state_.network.layers]
 
     def _initial_params(self, rng: np.random.Generator, classes: int, units: int) -> Params:
         """Return the objective's own arrays for a layer of `units`; none for most."""
         return ()
 
-    def _initial_readout(self, classes: int) -> Readout | None:
+    def _initial_readout(self, units: list[int], classes: int) -> Readout | None:
         """Return the softmax readout before training; None for most."""
         return None
 
@@ -67,7 +98,7 @@ class LocalClassifier(Classifier):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         require(
-            len(self._hidden_layer_sizes()) > 0,
+            len(self._descriptions()) > 0,
             "hidden_layer_sizes must name at least one layer: there is nothing to train locally",
         )
         require(
@@ -78,20 +109,23 @@ class LocalClassifier(Classifier):
             self.readout in self._readouts(),
             f"readout must be one of {', '.join(self._readouts())}, got {self.readout!r}",
         )
+        self._check_algorithm()
+
+    def _check_algorithm(self) -> None:
+        """Refuse choices that no data can make right."""
         self._algorithm(features=1, classes=2)
 
     def _initial_state(
         self, rng: np.random.Generator, features: int, classes: int
     ) -> TrainingState:
-        width = self._input_width(features, classes)
-        sizes = (width, *self._hidden_layer_sizes())
-        dense = draw_dense_layers(rng, sizes, INITIAL_GAIN[self._initialization()])
+        plan, gain = self._plan(features, classes), INITIAL_GAIN[self._initialization()]
+        weights = [draw_weights(rng, layer, gain) for layer in plan]
         layers = tuple(
-            LocalLayer(layer, self._initial_params(rng, classes, layer.bias.size))
-            for layer in dense
+            LocalLayer(own, self._initial_params(rng, classes, layer.units), layer.kind)
+            for own, layer in zip(weights, plan, strict=True)
         )
         optimizer = initial_optimizer_states(self._optimizer(), layers, self._learned_params())
-        readout = self._initial_readout(classes)
+        readout = self._initial_readout([layer.units for layer in plan], classes)
         readout_state = readout and self._readout_optimizer().init(readout.weights)
         network = self._network(layers)._replace(readout=readout)
         return TrainingState(network, optimizer, readout_state)
@@ -99,7 +133,23 @@ class LocalClassifier(Classifier):
     def _step(self, features: int, classes: int) -> Step:
         algorithm = self._algorithm(features, classes)
         step = partial(local_step, algorithm, self._optimizer())
-        return Step(step, layers=len(self._hidden_layer_sizes()))
+        return Step(step, layers=len(self._descriptions()))
+
+    def _network(self, layers: tuple[LocalLayer, ...]) -> Network:
+        """Give the arrays of a checkpoint their kinds, which no file holds."""
+        plan = self._plan(self.n_features_in_, len(self.classes_))
+        for number, (layer, planned) in enumerate(zip(layers, plan, strict=True), 1):
+            shapes = layer.weights.weight.shape, layer.weights.bias.shape
+            require(
+                shapes == (planned.weight_shape, planned.bias_shape),
+                f"layer {number} must have a weight of shape {planned.weight_shape} and a bias of "
+                f"shape {planned.bias_shape}, got {shapes[0]} and {shapes[1]}",
+            )
+        kinds = (
+            layer._replace(weights=planned.kind.record(*layer.weights), kind=planned.kind)
+            for layer, planned in zip(layers, plan, strict=True)
+        )
+        return super()._network(tuple(kinds))
 
     def _layer_scores(self, x: Array) -> Array:
         return layer_scores(self._fitted_algorithm(), self.state_.network, x)

@@ -1,5 +1,6 @@
 """Forward-Forward (Hinton 2022) as a classifier."""
 
+import math
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,13 @@ from ffref.training import (
 )
 from ffref.types import Array, Params
 
+_FIRST_LAYER = {
+    "append": ("dense",),
+    "overlay": ("dense", "windows"),
+    "planes": ("windows",),
+}
+"""Label encodings, and the first layers that can read them."""
+
 
 class FFClassifier(LocalClassifier):
     """Forward-Forward: each layer tells samples with their true label from wrongly labelled ones.
@@ -36,14 +44,22 @@ class FFClassifier(LocalClassifier):
     ----------
     hidden_layer_sizes : tuple of int
         Units of each layer.
+    layers : tuple of tuples, optional
+        Layers of other kinds, instead of `hidden_layer_sizes`: ("local", size, stride, channels)
+        for local fields, whose weights differ from place to place; ("conv", size, stride,
+        channels) for convolution; both with padding as a fifth entry where there is one; or
+        ("dense", units), behind those. `image_shape` says what the samples look like.
     goodness_function : {"sum", "mean", "negative-sum", "negative-mean"}
         Of squares of the activity. {sum, units, rms} and {mean, 1 to 2, rms} go together;
         {mean, 2, l2} starts far below its threshold and wants a learning rate of about 0.03.
     threshold : float, optional
-        theta. None takes what belongs to the goodness: the layer's units for a sum, 2 for a mean,
-        with the goodness's sign.
-    label_encoding : {"append", "overlay"}
-        Label in extra columns, or over the first features (images with an empty border).
+        theta. None takes what belongs to the goodness: the layer's units for a sum (of windows
+        on images: places times channels), 2 for a mean, with the goodness's sign.
+    label_encoding : {"append", "overlay", "planes"}
+        Label in extra columns; over the first features (images with an empty border); or as
+        constant planes, one a class, behind the channels of an image: every window sees them,
+        while an overlay is seen by those over the first pixels alone. A first layer of windows
+        takes "planes" or "overlay", a dense one "append" or "overlay".
     label_strength : float
         Value in the true label's slot.
     negatives : {"uniform", "hard", "hybrid"}
@@ -89,6 +105,7 @@ class FFClassifier(LocalClassifier):
         self,
         hidden_layer_sizes: Any = (256, 256),
         *,
+        layers: Any = None,
         goodness_function: str = "sum",
         threshold: float | None = None,
         label_encoding: str = "append",
@@ -120,6 +137,7 @@ class FFClassifier(LocalClassifier):
         verbose: bool = False,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
+        self.layers = layers
         self.goodness_function = goodness_function
         self.threshold = threshold
         self.label_encoding = label_encoding
@@ -153,7 +171,7 @@ class FFClassifier(LocalClassifier):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         for name, value, known in (
-            ("label_encoding", self.label_encoding, ("append", "overlay")),
+            ("label_encoding", self.label_encoding, tuple(_FIRST_LAYER)),
             ("negatives", self.negatives, ("uniform", "hard", "hybrid")),
             ("initialization", self.initialization, tuple(INITIAL_GAIN)),
         ):
@@ -168,13 +186,22 @@ class FFClassifier(LocalClassifier):
             f"{self.readout!r}",
         )
         check_number(self.peer_strength, "peer_strength")
+        if self._shows_labels():
+            kind = "windows" if self._sees_images() else "dense"
+            require(
+                kind in _FIRST_LAYER[self.label_encoding],
+                f"label_encoding {self.label_encoding!r} is not for a first layer of "
+                f"{'windows on images' if kind == 'windows' else 'dense units'}; use "
+                f"{' or '.join(name for name, kinds in _FIRST_LAYER.items() if kind in kinds)}",
+            )
         check_positive(self.readout_rate_factor, "readout_rate_factor")
         self._readout_optimizer()
 
     def _check_training_data(self, x: Array, classes: int) -> None:
+        self._plan(x.shape[1], classes)
         if self.negatives == "hybrid":
             require(len(x) >= 2, "hybrid images need at least 2 samples")
-            image_shape(self.image_shape, x.shape[1])
+            self._image(x.shape[1])
         elif self.label_encoding == "overlay":
             require(
                 classes <= x.shape[1],
@@ -184,25 +211,41 @@ class FFClassifier(LocalClassifier):
             warn_if_overlay_hides_data(x, classes)
 
     def _algorithm(self, features: int, classes: int) -> Algorithm:
+        units = [layer.units for layer in self._plan(features, classes)]
+        on_images = self.negatives == "hybrid" or self.label_encoding == "planes"
+        image = self._image(features) if on_images else None
+        return self._bound_algorithm(units, image, classes)
+
+    def _check_algorithm(self) -> None:
+        # units of windows are not known before the images are
+        self._bound_algorithm([1] * len(self._descriptions()), (1, 1, 1), classes=2)
+
+    def _bound_algorithm(
+        self, units: list[int], image: tuple[int, int, int] | None, classes: int
+    ) -> Algorithm:
         require(
             self.goodness_function in GOODNESS,
             f"goodness_function must be one of {', '.join(GOODNESS)}, got "
             f"{self.goodness_function!r}",
         )
         goodness = GOODNESS[self.goodness_function]
-        objectives = [ff(threshold=theta, goodness=goodness) for theta in self.thresholds()]
+        objectives = [
+            ff(threshold=theta, goodness=goodness) for theta in map(self._threshold, units)
+        ]
         if self.peer_strength:
             strength = self.peer_strength
             objectives = [with_peer_rule(one, strength=strength) for one in objectives]
         readout = None
         if self._has_softmax():
             readout = ReadoutTraining(self._readout_optimizer(), self.readout_rate_factor)
-        if self.negatives == "hybrid" and readout is not None:
-            shape, blurs = image_shape(self.image_shape, features), self.mask_blurs
-            hybrids = partial(_hybrids, image_shape=shape, blurs=blurs)
+        if self.negatives == "hybrid" and image is not None and readout is not None:
+            hybrids = partial(_hybrids, image_shape=image, blurs=self.mask_blurs)
             return unsupervised(objectives, negatives=hybrids, readout=readout)
         encoding = bind_label_encoding(
-            self.label_encoding, classes=classes, strength=self.label_strength
+            self.label_encoding,
+            classes=classes,
+            strength=self.label_strength,
+            image_shape=image,
         )
         return contrastive(
             objectives,
@@ -214,8 +257,8 @@ class FFClassifier(LocalClassifier):
         )
 
     def thresholds(self) -> list[float]:
-        """Threshold of each layer."""
-        return [self._threshold(units) for units in self._hidden_layer_sizes()]
+        """Threshold of each layer; with `layers`, once it is fitted."""
+        return [self._threshold(units) for units in self._units()]
 
     def _threshold(self, units: int) -> float:
         if self.threshold is not None:
@@ -232,11 +275,10 @@ class FFClassifier(LocalClassifier):
     def _initial_params(self, rng: np.random.Generator, classes: int, units: int) -> Params:
         return (peer_initial_mean(units, np.dtype(np.float32)),) if self.peer_strength else ()
 
-    def _initial_readout(self, classes: int) -> Readout | None:
+    def _initial_readout(self, units: list[int], classes: int) -> Readout | None:
         if not self._has_softmax():
             return None
-        sizes = self._hidden_layer_sizes()
-        return zero_readout(sizes[1:] or sizes, classes, np.dtype(np.float32))
+        return zero_readout(units[1:] or units, classes, np.dtype(np.float32))
 
     def _readout_optimizer(self) -> Optimizer:
         return bind_optimizer(
@@ -250,9 +292,29 @@ class FFClassifier(LocalClassifier):
     def _readouts(self) -> tuple[str, ...]:
         return (*super()._readouts(), "softmax")
 
-    def _input_width(self, features: int, classes: int) -> int:
-        appended = self.label_encoding == "append" and self.negatives != "hybrid"
-        return features + classes if appended else features
+    def _input_shape(self, features: int, classes: int) -> tuple[int, ...]:
+        added = classes if self._shows_labels() and self.label_encoding != "overlay" else 0
+        if not self._sees_images():
+            return (features + added,)
+        height, width, channels = self._image(features)
+        return (height, width, channels + added)
+
+    def _image(self, features: int) -> tuple[int, int, int]:
+        """Height, width and channels of a sample."""
+        shape = (*image_shape(self.image_shape, features), 1)[:3]
+        require(
+            math.prod(shape) == features,
+            f"image_shape {shape} does not fit samples of {features} features",
+        )
+        return shape[0], shape[1], shape[2]
+
+    def _sees_images(self) -> bool:
+        """Whether the first layer walks over images."""
+        return self._descriptions()[0].name != "dense"
+
+    def _shows_labels(self) -> bool:
+        """Whether a label is written into the samples."""
+        return self.negatives != "hybrid"
 
     def _goodness(self, x: Array) -> Array:
         return self._softmax_logits(x) if self.readout == "softmax" else super()._goodness(x)
@@ -274,10 +336,8 @@ class FFClassifier(LocalClassifier):
         """Logits of the softmax; or mean goodness per unit of the layers read, uncalibrated."""
         if self.readout == "softmax":
             return goodness
-        read = self.state_.network.layers[self._layers_read()]
-        if self._goodness_is_a_sum():
-            return goodness / sum(layer.dense.bias.size for layer in read)
-        return goodness / len(read)
+        read = self._units()[self._layers_read()]
+        return goodness / (sum(read) if self._goodness_is_a_sum() else len(read))
 
 
 def _hybrids(

@@ -167,7 +167,7 @@ class HFFClassifier(LocalClassifier):
         def class_scores(activity: Array, params: Params) -> Array:
             return hff_class_scores(activity, params[0], sharpness=sharpness)
 
-        objectives = [objective] * len(self._hidden_layer_sizes())
+        objectives = [objective] * len(self._descriptions())
         return one_pass(objectives, class_scores=class_scores)
 
     def _initial_params(self, rng: np.random.Generator, classes: int, units: int) -> Params:

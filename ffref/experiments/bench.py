@@ -149,7 +149,7 @@ def make_network(algorithm: str, work: Workload) -> Network:
     to_score = x[work.batch :]
 
     def scores(state: TrainingState, rows: int) -> Array:
-        dtype = state.network.layers[0].dense.weight.dtype
+        dtype = state.network.layers[0].weights.weight.dtype
         scored = to_score[:rows].astype(dtype, copy=False)
         return layer_scores(model._fitted_algorithm(), state.network, scored)
 
@@ -161,7 +161,7 @@ def run_step(
     network: Network, state: TrainingState, trained: range | None = None
 ) -> tuple[TrainingState, dict[int, float]]:
     """One step on the batch, as the training loop runs it, and losses; overwrites `state`."""
-    x = network.x.astype(state.network.layers[0].dense.weight.dtype, copy=False)
+    x = network.x.astype(state.network.layers[0].weights.weight.dtype, copy=False)
     with np.errstate(all="ignore"), flush_subnormals():
         state, reports = network.step.run(
             state,
@@ -236,7 +236,7 @@ def plain_scores(algorithm: str, state: TrainingState, x: Array, classes: int) -
     def forward(x: Array) -> Iterator[tuple[Array, LocalLayer]]:
         for layer in state.network.layers:
             x = x / np.sqrt(np.mean(x * x, axis=1, keepdims=True))
-            x = np.maximum(x @ layer.dense.weight + layer.dense.bias, 0)
+            x = np.maximum(x @ layer.weights.weight + layer.weights.bias, 0)
             yield x, layer
 
     if algorithm == "ff":
@@ -260,7 +260,8 @@ def cast_state(state: TrainingState, dtype: np.dtype) -> TrainingState:
         return tuple(array.astype(dtype) for array in arrays)
 
     layers = tuple(
-        LocalLayer(Dense(*cast(layer.dense)), cast(layer.params)) for layer in state.network.layers
+        layer._replace(weights=Dense(*cast(layer.weights)), params=cast(layer.params))
+        for layer in state.network.layers
     )
     optimizer = tuple(
         memory._replace(slots=tuple(cast(slots) for slots in memory.slots))
@@ -311,7 +312,7 @@ def _moved(
     """A copy of the state, one layer's learned parameters moved."""
     state = cast_state(state, np.dtype(np.float64))
     layer = state.network.layers[depth]
-    learned = (*layer.dense, *layer.params)
+    learned = (*layer.weights, *layer.params)
     for array, direction in zip(learned, directions, strict=True):
         array += size * direction  # noqa: PLW2901  in place, in our own copy
     return state

@@ -82,5 +82,50 @@ RECIPES = {
         },
         {"max_iter": 100},
     ),
+    "hinton-local": Recipe(
+        "ff",
+        "mnist",
+        "Hinton (2022), section 3.2, local receptive fields without shared weights",
+        {
+            **_MATLAB,
+            "negatives": "hybrid",
+            "readout": "softmax",
+            "layers": (("local", 10, 6, 128), ("local", 2, 1, 220), ("local", 2, 1, 512)),
+            "max_iter": 40,
+        },
+        {"max_iter": 60},
+    ),
+    "hinton-cifar": Recipe(
+        "ff",
+        "cifar10",
+        "Hinton (2022), section 4, feed-forward",
+        {
+            **_HINTON,
+            "layers": (("local", 11, 1, 3, 5), ("local", 11, 1, 3, 5)),
+            "standardize": True,
+            # a field sees 11 x 11 pixels: of a label in the first pixels most would see nothing
+            "label_encoding": "planes",
+            "label_strength": 0.5,
+            "negatives": "hard",
+            "readout": "sum",
+            "max_iter": 5,
+        },
+        {"max_iter": 60},
+    ),
+    "ff-conv": Recipe(
+        "ff",
+        "mnist",
+        "none: Hinton's objective on a small convolutional network",
+        {
+            **_HINTON,
+            "layers": (("conv", 5, 2, 32), ("conv", 3, 1, 64), ("conv", 3, 2, 128)),
+            "label_encoding": "planes",
+            # a plane of 0.3 has about the energy of a digit
+            "label_strength": 0.3,
+            "learning_rate_init": 0.003,
+            "max_iter": 10,
+        },
+        {},
+    ),
 }
 """By the names that `ffref train` takes."""

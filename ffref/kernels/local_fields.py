@@ -15,6 +15,13 @@ import numpy as np
 
 from ffref._checks import require
 from ffref.kernels._jit import kernel, kernel_part
+from ffref.kernels.few_channels import (
+    FEW_CHANNELS,
+    few_forward_places,
+    few_weight_places,
+    images_last,
+    with_slack,
+)
 from ffref.kernels.host import PLAIN
 from ffref.kernels.loops_local_fields import fields_input_loop, fields_loop, fields_weight_loop
 from ffref.kernels.places import (
@@ -27,7 +34,7 @@ from ffref.kernels.places import (
     padded,
     readable,
 )
-from ffref.kernels.products import PACK_FROM_ROWS, direct_product, packed_product
+from ffref.kernels.products import PACK_FROM_ROWS, PANEL_BYTES, direct_product, packed_product
 from ffref.kernels.threads import run_over_rows
 from ffref.types import Array
 
@@ -182,6 +189,19 @@ def _forward_job(
     if PLAIN:
         return lambda start, stop: fields_loop(images, weight, out, window, stride, start, stop)
     lines, steps = _lines(images, stride)
+    if out.shape[3] <= FEW_CHANNELS:
+        columns, rows = images_last(lines), (window[0], window[1] * images.shape[3])
+        panel = min(PANEL_BYTES // out.itemsize, columns.shape[2])
+        return lambda start, stop: few_forward_places(
+            columns,
+            weight.ctypes.data,
+            out,
+            np.empty((out.shape[3], panel), out.dtype),
+            rows,
+            steps,
+            start,
+            stop,
+        )
     return lambda start, stop: _forward_places(
         lines, weight.ctypes.data, out, _windows_of(images, weight), window[0], steps, start, stop
     )
@@ -195,6 +215,19 @@ def _weight_job(
             images, d_out, d_weight, window, stride, start, stop
         )
     lines, steps = _lines(images, stride)
+    if d_out.shape[3] <= FEW_CHANNELS:
+        numbers, rows = with_slack(lines), (window[0], window[1] * images.shape[3])
+        return lambda start, stop: few_weight_places(
+            numbers,
+            lines.shape,
+            d_out.ctypes.data,
+            d_weight,
+            np.empty((d_out.shape[3], rows[1]), images.dtype),
+            rows,
+            steps,
+            start,
+            stop,
+        )
     turned = d_weight.shape[:1:-1]  # (out_channels, taps)
     return lambda start, stop: _weight_places(
         lines,

@@ -5,6 +5,7 @@ from ffref.layers.convolution import (
     conv_forward,
     conv_grads,
     conv_input_grad,
+    conv_relu,
     he_conv,
 )
 from ffref.layers.dense import (
@@ -17,13 +18,29 @@ from ffref.layers.dense import (
     draw_dense,
     draw_dense_layers,
 )
-from ffref.layers.labelled import layer_grads, layer_relu, shared_product, version_relu
+from ffref.layers.kinds import (
+    DENSE,
+    LayerKind,
+    Weights,
+    Window,
+    conv_kind,
+    local_fields_kind,
+    places_of,
+)
+from ffref.layers.labelled import (
+    each_version,
+    layer_grads,
+    layer_relu,
+    shared_product,
+    version_relu,
+)
 from ffref.layers.local_fields import (
     LocalFields,
     he_local_fields,
     local_fields_forward,
     local_fields_grads,
     local_fields_input_grad,
+    local_fields_relu,
 )
 from ffref.layers.normalisation import (
     BatchNorm,
@@ -52,17 +69,30 @@ from ffref.layers.readout import (
     readout_loss_grads,
     zero_readout,
 )
+from ffref.layers.stack import (
+    LayerDescription,
+    PlannedLayer,
+    describe_layers,
+    draw_weights,
+    plan_layers,
+)
 
 __all__ = [
+    "DENSE",
     "INITIAL_GAIN",
     "BatchNorm",
     "BatchStatistics",
     "Conv",
     "Dense",
+    "LayerDescription",
+    "LayerKind",
     "LocalFields",
+    "PlannedLayer",
     "Readout",
     "ReadoutEvaluation",
     "RunningStatistics",
+    "Weights",
+    "Window",
     "advance_running",
     "average_pool2d",
     "average_pool2d_vjp",
@@ -73,24 +103,31 @@ __all__ = [
     "conv_forward",
     "conv_grads",
     "conv_input_grad",
+    "conv_kind",
+    "conv_relu",
     "dense_forward",
     "dense_grads",
     "dense_input_grad",
     "dense_relu",
+    "describe_layers",
     "draw_dense",
     "draw_dense_layers",
+    "draw_weights",
+    "each_version",
     "fresh_batch_norm",
     "he_conv",
-    "he_dense",
-    "he_dense_layers",
     "he_local_fields",
     "layer_grads",
     "layer_relu",
     "local_fields_forward",
     "local_fields_grads",
     "local_fields_input_grad",
+    "local_fields_kind",
+    "local_fields_relu",
     "max_pool2d",
     "max_pool2d_vjp",
+    "places_of",
+    "plan_layers",
     "readout_evaluate",
     "readout_features",
     "readout_logits",

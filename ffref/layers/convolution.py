@@ -1,6 +1,6 @@
 """The convolution layer: forward, parameter gradients, input gradient.
 
-Derivation: docs/derivations/convolution_layer.md, equations CONVLAYER.1 to CONVLAYER.4, over
+Derivation: docs/derivations/convolution_layer.md, equations CONVLAYER.1 to CONVLAYER.5, over
 docs/derivations/convolution.md. The input gradient serves chains inside one block and
 back-propagation; local learning never calls it.
 """
@@ -40,14 +40,28 @@ def conv_forward(
     >>> conv_forward(conv, np.array([1.0, 2.0, 3.0]).reshape(1, 1, 3, 1)).ravel()
     array([21.5, 32.5])
     """
-    require(
-        conv.bias.shape == conv.weight.shape[-1:] and conv.bias.dtype == conv.weight.dtype,
-        f"bias must be {conv.weight.shape[-1:]} of {conv.weight.dtype}, one number for each "
-        f"output channel, got {conv.bias.shape} of {conv.bias.dtype}",
-    )
+    _check_bias(conv)
     weighted = kernels.conv2d(images, conv.weight, stride=stride, padding=padding, groups=groups)
     weighted += conv.bias
     return weighted  # (CONVLAYER.1)
+
+
+def conv_relu(
+    conv: Conv, images: Array, *, stride: Size = 1, padding: Size = 0, groups: int = 1
+) -> Array:
+    """relu of `conv_forward`, with bias and relu in one pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> conv = Conv(np.array([1.0, -1.0]).reshape(1, 1, 1, 2), np.array([0.5, 0.5]))
+    >>> conv_relu(conv, np.array([3.0, 4.0]).reshape(1, 1, 2, 1)).ravel()
+    array([3.5, 0. , 4.5, 0. ])
+    """
+    _check_bias(conv)
+    activity = kernels.conv2d(images, conv.weight, stride=stride, padding=padding, groups=groups)
+    kernels.add_bias_relu_rows(activity.reshape(-1, activity.shape[3]), conv.bias)  # (CONVLAYER.5)
+    return activity
 
 
 def conv_grads(
@@ -120,3 +134,11 @@ def he_conv(
     spread = np.sqrt(2 / (window[0] * window[1] * seen))
     weight = rng.standard_normal((*window, seen, out_channels)) * spread
     return Conv(weight, np.zeros(out_channels))
+
+
+def _check_bias(conv: Conv) -> None:
+    require(
+        conv.bias.shape == conv.weight.shape[-1:] and conv.bias.dtype == conv.weight.dtype,
+        f"bias must be {conv.weight.shape[-1:]} of {conv.weight.dtype}, one number for each "
+        f"output channel, got {conv.bias.shape} of {conv.bias.dtype}",
+    )

@@ -5,6 +5,8 @@ multiplied by the weights once; each label then adds one row of the weights. `la
 `layer_grads` take rows of either form.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ffref.kernels import add_rows_relu, matmul, matmul_tn
@@ -35,6 +37,18 @@ def layer_grads(x: LayerInput, d_preactivation: Array) -> tuple[Array, Array]:
     code[np.arange(len(code)), x.labels.ravel()] = np.tile(x.strength, len(x.labels))
     d_weight[x.slot : x.slot + x.classes] += matmul_tn(code, d_preactivation)  # (SHARED.4)
     return d_weight, d_preactivation.sum(axis=0)
+
+
+def each_version(dense: Dense, x: LabelledRows) -> Iterator[Array]:
+    """Activity of the samples with each version's labels in turn, (samples, out_units) each.
+
+    The samples meet the weights once. Each activity is overwritten by the next.
+    """
+    product = shared_product(dense, x)
+    activity = np.empty_like(product)
+    for labels in x.labels:
+        version_relu(dense, x, product, labels, activity)
+        yield activity
 
 
 def shared_product(dense: Dense, x: LabelledRows) -> Array:

@@ -1,6 +1,6 @@
 """Local receptive fields: a convolution whose weights differ from place to place.
 
-Derivation: docs/derivations/local_fields.md, equations FIELD.1 to FIELD.5. Hinton (2022) trains
+Derivation: docs/derivations/local_fields.md, equations FIELD.1 to FIELD.6. Hinton (2022) trains
 such layers, which share no weights, on MNIST and CIFAR-10. The input gradient serves chains inside
 one block and back-propagation; local learning never calls it.
 """
@@ -45,6 +45,25 @@ def local_fields_forward(
     _check_bias(fields, weighted)
     weighted += fields.bias
     return weighted  # (FIELD.2)
+
+
+def local_fields_relu(
+    fields: LocalFields, images: Array, *, stride: Size = 1, padding: Size = 0
+) -> Array:
+    """relu of `local_fields_forward`, with bias and relu in one pass.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> fields = LocalFields(np.array([1.0, -1.0]).reshape(1, 2, 1, 1, 1, 1), np.ones((1, 2, 1)))
+    >>> local_fields_relu(fields, np.array([3.0, 4.0]).reshape(1, 1, 2, 1)).ravel()
+    array([4., 0.])
+    """
+    activity = kernels.local_fields(images, fields.weight, stride=stride, padding=padding)
+    _check_bias(fields, activity)
+    rows = activity.reshape(len(activity), -1)
+    kernels.add_bias_relu_rows(rows, fields.bias.ravel())  # (FIELD.6)
+    return activity
 
 
 def local_fields_grads(

@@ -68,15 +68,23 @@ def labelled_rows(
 
 
 def contrastive_batch(
-    x: Array, labels: Labels, negative_labels: Labels, encoding: LabelEncoding, norm: Norm
+    x: Array,
+    labels: Labels,
+    negative_labels: Labels,
+    encoding: LabelEncoding,
+    norm: Norm,
+    *,
+    shared: bool = True,
 ) -> tuple[LayerInput, LayerContext]:
     """Each sample with its label, then each sample with its negative label, normalised.
 
-    x (P, features) -> inputs (2 P, ...) and their context
+    x (P, features) -> inputs (2 P, ...) and their context; `LabelledRows` where the encoding has
+    slots, if they are `shared`: if the first layer can take them.
     """
     context = paired_context(labels, x.dtype)
-    rows = labelled_rows(x, np.stack([labels, negative_labels]), encoding, norm)
-    if rows is not None:
-        return rows, context
+    if shared:
+        rows = labelled_rows(x, np.stack([labels, negative_labels]), encoding, norm)
+        if rows is not None:
+            return rows, context
     plain = [encoding.write(x, labels), encoding.write(x, negative_labels)]
     return norm.value(np.concatenate(plain)), context

@@ -4,6 +4,7 @@ Source: Hinton (2022), section 3.3 (the first ten pixels), and the official Matl
 neutral label. Each encoding is a named function; choices are bound in a `LabelEncoding`.
 """
 
+import math
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -109,13 +110,26 @@ def neutral_label_planes(images: Array, *, classes: int, strength: float = 1.0) 
     return _planes(images, _neutral(len(images), classes, strength, images.dtype))
 
 
-def bind_label_encoding(name: str, *, classes: int, strength: float = 1.0) -> LabelEncoding:
-    """Bind the choices of an encoding: "append", "overlay" or "planes"."""
+def bind_label_encoding(
+    name: str,
+    *,
+    classes: int,
+    strength: float = 1.0,
+    image_shape: tuple[int, int, int] | None = None,
+) -> LabelEncoding:
+    """Bind the choices of an encoding: "append", "overlay" or "planes".
+
+    With `image_shape`, (height, width, channels), planes are put into flat rows (batch, features)
+    and the rows stay flat; without, into images.
+    """
     require(
         name in _ENCODINGS,
         f"label encoding must be one of {', '.join(_ENCODINGS)}, got {name!r}",
     )
     write, write_neutral, first_slot = _ENCODINGS[name]
+    if name == "planes" and image_shape is not None:
+        write = partial(_flat, write, image_shape)
+        write_neutral = partial(_flat, write_neutral, image_shape)
     return LabelEncoding(
         partial(write, classes=classes, strength=strength),
         partial(write_neutral, classes=classes, strength=strength),
@@ -158,6 +172,21 @@ def _planes(images: Array, code: Array) -> Array:
     batch, height, width, _ = images.shape
     planes = np.broadcast_to(code[:, None, None, :], (batch, height, width, code.shape[1]))
     return np.concatenate([images, planes], axis=3)
+
+
+def _flat(
+    write: Callable[..., Array],
+    shape: tuple[int, int, int],
+    x: Array,
+    *labels: Labels,
+    **choices: float,
+) -> Array:
+    """`write` on flat rows of images of this shape; flat again."""
+    require(
+        x.ndim == 2 and x.shape[1] == math.prod(shape),
+        f"image_shape {shape} does not fit samples of shape {x.shape[1:]}",
+    )
+    return write(x.reshape(len(x), *shape), *labels, **choices).reshape(len(x), -1)
 
 
 def _neutral(batch: int, classes: int, strength: float, dtype: np.dtype) -> Array:

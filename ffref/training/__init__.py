@@ -11,7 +11,7 @@ from ffref.training.loop import (
     format_record,
     total_epochs,
 )
-from ffref.training.network import LocalLayer, Network, activities
+from ffref.training.network import LocalLayer, Network, activities, layer_activity, layer_units
 from ffref.training.optimizers import Optimizer, OptimizerState, bind_optimizer
 from ffref.training.prediction import (
     READOUTS,
@@ -57,7 +57,9 @@ __all__ = [
     "hidden_representation",
     "in_blocks",
     "initial_optimizer_states",
+    "layer_activity",
     "layer_scores",
+    "layer_units",
     "local_grads",
     "local_step",
     "network_logits",

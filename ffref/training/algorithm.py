@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ffref._checks import require
-from ffref.layers import layer_relu, shared_product, version_relu
 from ffref.negatives import (
     LabelEncoding,
     contrastive_batch,
@@ -22,7 +21,7 @@ from ffref.negatives import (
     uniform_wrong_label,
     wrong_class_probabilities,
 )
-from ffref.training.network import Network, activities, activities_above
+from ffref.training.network import Network, activities, activities_above, layer_activity
 from ffref.training.readout import ReadoutTraining
 from ffref.types import Array, Goodness, Labels, LayerContext, LayerInput, Objective, Params
 
@@ -73,7 +72,8 @@ def contrastive(
             wrong = hard_wrong_label(likely, labels, rng=rng)
         else:
             wrong = uniform_wrong_label(labels, classes=classes, rng=rng)
-        return contrastive_batch(x, labels, wrong, encoding, network.input_norm)
+        shared = network.layers[0].kind.each_version is not None
+        return contrastive_batch(x, labels, wrong, encoding, network.input_norm, shared=shared)
 
     def scores(network: Network, x: Array) -> Array:
         out = np.empty((len(network.layers), len(x), classes), x.dtype)
@@ -137,17 +137,15 @@ def one_pass(
 def first_activities(network: Network, x: Array, encoding: LabelEncoding) -> Iterator[Array]:
     """Activity of the first layer for each label in turn; each is overwritten by the next.
 
-    Where labels have slots, the samples meet the weights once for all labels.
+    Where labels have slots and the layer is dense, the samples meet the weights once for all.
     """
-    dense = network.layers[0].dense
+    first = network.layers[0]
     every_label = np.tile(np.arange(encoding.classes)[:, None], len(x))
-    rows = labelled_rows(x, every_label, encoding, network.input_norm)
-    if rows is None:
-        for labels in every_label:
-            yield layer_relu(dense, network.input_norm.value(encoding.write(x, labels)))
+    rows = None
+    if first.kind.each_version is not None:
+        rows = labelled_rows(x, every_label, encoding, network.input_norm)
+    if first.kind.each_version is not None and rows is not None:
+        yield from first.kind.each_version(first.weights, rows)
         return
-    product = shared_product(dense, rows)
-    activity = np.empty_like(product)
     for labels in every_label:
-        version_relu(dense, rows, product, labels, activity)
-        yield activity
+        yield layer_activity(first, network.input_norm.value(encoding.write(x, labels)))

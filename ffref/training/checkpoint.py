@@ -86,7 +86,7 @@ def layers_to_arrays(
     arrays: dict[str, np.ndarray] = {}
     for depth, (layer, state) in enumerate(zip(layers, states, strict=True)):
         prefix = f"layer{depth}"
-        arrays[f"{prefix}.weight"], arrays[f"{prefix}.bias"] = layer.dense
+        arrays[f"{prefix}.weight"], arrays[f"{prefix}.bias"] = layer.weights
         for i, array in enumerate(layer.params):
             arrays[f"{prefix}.param{i}"] = array
         arrays[f"{prefix}.step"] = np.array(state.step)

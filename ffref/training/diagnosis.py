@@ -3,9 +3,8 @@
 import numpy as np
 
 from ffref.formulas.diagnostics import LayerDiagnostics, layer_diagnostics
-from ffref.layers import layer_relu
 from ffref.training.algorithm import Algorithm
-from ffref.training.network import Network
+from ffref.training.network import Network, layer_activity
 from ffref.training.readout import network_logits
 from ffref.training.step import carry
 from ffref.types import Array, Labels
@@ -43,7 +42,7 @@ def diagnose(
     inputs, context = algorithm.batch(network, x, labels, logits, rng)
     found: list[LayerDiagnostics] = []
     for layer, objective in zip(network.layers, algorithm.objectives, strict=True):
-        activity = layer_relu(layer.dense, inputs)
+        activity = layer_activity(layer, inputs)
         goodness = objective.evaluate(activity, context, layer.params).goodness
         found.append(layer_diagnostics(activity, goodness, context))
         context = carry(context, goodness)

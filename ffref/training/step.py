@@ -9,9 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ffref.formulas import relu_vjp
-from ffref.layers import layer_grads, layer_relu
 from ffref.training.algorithm import Algorithm
-from ffref.training.network import LocalLayer, Network
+from ffref.training.network import LocalLayer, Network, layer_activity
 from ffref.training.optimizers import Optimizer, OptimizerState
 from ffref.training.readout import network_features, readout_step
 from ffref.types import Array, Evaluation, Labels, LayerContext, LayerInput, Objective, Params
@@ -50,7 +49,7 @@ def local_grads(
     Parameters
     ----------
     layer : LocalLayer
-        Weight (in_units, out_units), bias (out_units,), the objective's params.
+        Weight and bias in the shapes of its kind, the objective's params.
     x : (batch, in_units) or LabelledRows
         The layer's input, already normalised; a constant.
     context : LayerContext
@@ -74,12 +73,12 @@ def local_grads(
     >>> local_grads(layer, np.array([[1.0]]), context, ff(threshold=4.0))[0].d_weight
     array([[-2.]])
     """
-    activity = layer_relu(layer.dense, x)  # (LOCAL.1)
+    activity = layer_activity(layer, x)  # (LOCAL.1)
     evaluation = objective.evaluate(activity, context, layer.params)  # (LOCAL.3)
     d_preactivation = relu_vjp(evaluation.d_activity, activity)  # (LOCAL.4)
     if evaluation.d_preactivation is not None:
         d_preactivation += evaluation.d_preactivation  # (LOCAL.6)
-    d_weight, d_bias = layer_grads(x, d_preactivation)  # (LOCAL.5)
+    d_weight, d_bias = layer.kind.grads(x, d_preactivation)  # (LOCAL.5)
     return LocalGrads(d_weight, d_bias, evaluation.d_params), activity, evaluation
 
 
@@ -116,7 +115,7 @@ def local_step(
             for kept, advanced in zip(layer.params, params, strict=True):
                 np.copyto(kept, advanced)
         else:
-            activity = layer_relu(layer.dense, inputs)
+            activity = layer_activity(layer, inputs)
             evaluation = objective.evaluate(activity, context, layer.params)
         context = carry(context, evaluation.goodness)
         inputs = network.between_norm.value(activity)  # (LOCAL.2)
@@ -156,7 +155,7 @@ def _update(
 ) -> OptimizerState:
     """Overwrite weight, bias and the learned params; weight decay acts on the weight alone."""
     learned = layer.params[: len(grads.d_params)]
-    parameters = (*layer.dense, *learned)
+    parameters = (*layer.weights, *learned)
     gradients = (grads.d_weight, grads.d_bias, *grads.d_params)
     decayed = (True, False, *(False for _ in learned))
     return optimizer.update(parameters, gradients, state, learning_rate, decayed)
@@ -167,5 +166,5 @@ def initial_optimizer_states(
 ) -> tuple[OptimizerState, ...]:
     """Fresh state for each layer's weight, bias and first `learned_params` params."""
     return tuple(
-        optimizer.init((*layer.dense, *layer.params[:learned_params])) for layer in layers
+        optimizer.init((*layer.weights, *layer.params[:learned_params])) for layer in layers
     )
