@@ -6,12 +6,14 @@ from ffref.estimators._validation import NotFittedError
 from ffref.estimators.backprop import BackpropClassifier
 from ffref.estimators.ff import FFClassifier
 from ffref.estimators.hff import HFFClassifier
+from ffref.estimators.recurrent import FFRecurrentClassifier
 
 __all__ = [
     "ESTIMATORS",
     "BackpropClassifier",
     "Classifier",
     "FFClassifier",
+    "FFRecurrentClassifier",
     "HFFClassifier",
     "NotFittedError",
     "load",

@@ -82,5 +82,18 @@ RECIPES = {
         },
         {"max_iter": 100},
     ),
+    "hinton-recurrent": Recipe(
+        "ff-recurrent",
+        "mnist",
+        "Hinton (2022), section on top-down effects",
+        {
+            "standardize": False,
+            "hidden_layer_sizes": (2000, 2000),
+            "batch_size": 100,
+            "max_iter": 8,
+            "learning_rate_init": 0.001,
+        },
+        {"max_iter": 60},
+    ),
 }
 """By the names that `ffref train` takes."""
