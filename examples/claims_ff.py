@@ -6,8 +6,8 @@ why activities are normalised between layers.
 
 from dataclasses import dataclass
 
+from ffref.experiments import TrainTest
 from ffref.experiments.claims_ff import (
-    BLACK_BOX,
     Hardware,
     ablation_claim,
     black_box_claim,
@@ -40,7 +40,7 @@ def main(choices: Choices) -> None:
         ablation(data, settings)
 
 
-def pipeline(data, settings) -> None:
+def pipeline(data: TrainTest, settings: Settings) -> None:
     """Layers that learn from what passes."""
     deep = settings._replace(hidden=(64,) * 8, epochs=2)
     for ahead in (0, 3):
@@ -52,7 +52,7 @@ def pipeline(data, settings) -> None:
             )
 
 
-def black_box(data, settings) -> None:
+def black_box(data: TrainTest, settings: Settings) -> None:
     """Rounding to three levels between layers."""
     result = black_box_claim(data, settings)
     print(f"FF without box {result.ff:.2%}, with box {result.ff_with_box:.2%}")
@@ -62,7 +62,7 @@ def black_box(data, settings) -> None:
     )
 
 
-def hardware(data, settings, choices: Choices) -> None:
+def hardware(data: TrainTest, settings: Settings, choices: Choices) -> None:
     """Unequal units and coarse weights."""
     print("gain noise, bits: FF, back-propagation trained there; FF, back-propagation moved there")
     for noise, bits in ((0.0, None), *((noise, choices.bits) for noise in choices.noise)):
@@ -70,13 +70,15 @@ def hardware(data, settings, choices: Choices) -> None:
         print(f"{noise:4.1f} {bits}: " + " ".join(f"{accuracy:.2%}" for accuracy in row))
 
 
-def ablation(data, settings) -> None:
+def ablation(data: TrainTest, settings: Settings) -> None:
     """What the second layer learns, with and without normalisation below it."""
-    for name, between in (("rms", RMS), ("none", NORMS["none"]), ("black box", BLACK_BOX)):
-        first, second, right, correlation = ablation_claim(data, settings, between)
+    settings = settings._replace(hidden=(16, 128))  # a first layer that leaves errors to put right
+    for name, between in (("rms", RMS), ("none", NORMS["none"])):
+        first, untrained, second, right, correlation = ablation_claim(data, settings, between)
         print(
-            f"between layers {name}: pairwise error of layer 1 {first:.2%}, of layer 2 "
-            f"{second:.2%}, put right {right:.2%}, correlation of goodness {correlation:.2f}"
+            f"between layers {name}: pairwise error of layer 1 {first:.2%}, of layer 2 before "
+            f"its training {untrained:.2%}, after {second:.2%}; put right {right:.2%}, "
+            f"correlation of goodness {correlation:.2f}"
         )
 
 

@@ -18,16 +18,15 @@ from ffref.experiments.claims_setup import (
     backprop_accuracy,
     classes_of,
     ff_accuracy,
+    ff_algorithm,
     fresh_backprop,
     fresh_ff,
-    label_encoding,
     train,
     train_backprop,
     train_ff,
 )
 from ffref.experiments.datasets import TrainTest
 from ffref.formulas import (
-    SUM_OF_SQUARES,
     pairwise_error,
     relu,
     relu_vjp,
@@ -37,7 +36,6 @@ from ffref.formulas import (
 )
 from ffref.kernels import flush_subnormals
 from ffref.layers import Dense, dense_forward, dense_grads, dense_input_grad
-from ffref.negatives import uniform_wrong_label
 from ffref.training import (
     Algorithm,
     LayerReport,
@@ -46,7 +44,7 @@ from ffref.training import (
     Optimizer,
     Step,
     TrainingState,
-    activities,
+    layer_scores,
     local_grads,
 )
 from ffref.training.step import carry
@@ -330,34 +328,47 @@ def _backprop_step_on_hardware(
 
 
 class AblationResult(NamedTuple):
-    """Two layers on test pairs of a sample with its true and with a wrong label."""
+    """Two layers, on all test samples with their true label against each wrong one."""
 
     first_error: float
-    """pairwise error of the first layer"""
+    """pairwise error of the first layer, trained"""
+    untrained_error: float
+    """of the second layer before its training, on top of the trained first layer"""
     second_error: float
+    """of the second layer, trained"""
     put_right: float
     """of the pairs that the first layer has wrong, the share that the second has right; nan if
     there are none"""
     correlation: float
-    """between the goodness of both layers, over all rows"""
+    """between the goodness of both trained layers, over all rows"""
 
 
 def ablation_claim(data: TrainTest, settings: Settings, between: Norm) -> AblationResult:
-    """Train two layers with `between` between them."""
+    """Train two layers with `between` between them, and say what the second has learned."""
     network = train_ff(data, settings, between)
-    rng = np.random.default_rng([settings.seed, 2])
-    wrong = uniform_wrong_label(data.y_test, classes=classes_of(data), rng=rng)
-    encoding = label_encoding(data, settings)
-    both = [encoding.write(data.X_test, labels) for labels in (data.y_test, wrong)]
-    first, second, *_ = (
-        SUM_OF_SQUARES.value(activity) for activity in activities(network, np.concatenate(both))
-    )
-    pairs = len(wrong)
-    lost = first[:pairs] <= first[pairs:]
-    won = second[:pairs] > second[pairs:]
+    _, _, fresh = fresh_ff(data, settings, between)
+    untrained = network._replace(layers=(network.layers[0], *fresh.network.layers[1:]))
+    first, second = _true_and_wrong_goodness(network, data, settings)
+    _, before = _true_and_wrong_goodness(untrained, data, settings)
+    lost, won = first[0] <= first[1], second[0] > second[1]
     return AblationResult(
-        pairwise_error(first[:pairs], first[pairs:]),
-        pairwise_error(second[:pairs], second[pairs:]),
+        pairwise_error(*first),
+        pairwise_error(*before),
+        pairwise_error(*second),
         float(won[lost].mean()) if lost.any() else float("nan"),
-        float(np.corrcoef(first, second)[0, 1]),
+        float(np.corrcoef(first.ravel(), second.ravel())[0, 1]),
     )
+
+
+def _true_and_wrong_goodness(
+    network: Network, data: TrainTest, settings: Settings
+) -> tuple[Array, Array]:
+    """Goodness of the first two layers, each (2, pairs): true labels, wrong labels."""
+    first, second, *_ = layer_scores(ff_algorithm(data, settings), network, data.X_test)
+    true = np.arange(classes_of(data)) == data.y_test[:, None]
+    wrongs = classes_of(data) - 1
+
+    def pairs(goodness: Array) -> Array:
+        return np.stack([np.repeat(goodness[true], wrongs), goodness[~true]])
+
+    return pairs(first), pairs(second)

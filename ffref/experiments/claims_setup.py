@@ -10,7 +10,7 @@ from ffref.data import load
 from ffref.experiments.datasets import TrainTest
 from ffref.formulas import NORMS, SUM_OF_SQUARES
 from ffref.layers import INITIAL_GAIN, draw_dense_layers
-from ffref.negatives import LabelEncoding, bind_label_encoding
+from ffref.negatives import bind_label_encoding
 from ffref.objectives.ff import ff
 from ffref.training import (
     Algorithm,
@@ -119,15 +119,10 @@ def ff_algorithm(data: TrainTest, settings: Settings) -> Algorithm:
     return contrastive(
         [ff(threshold=float(units)) for units in settings.hidden],
         goodness=SUM_OF_SQUARES,
-        encoding=label_encoding(data, settings),
+        encoding=bind_label_encoding(
+            "append", classes=classes_of(data), strength=settings.label_strength
+        ),
         classes=classes_of(data),
-    )
-
-
-def label_encoding(data: TrainTest, settings: Settings) -> LabelEncoding:
-    """Label in extra columns."""
-    return bind_label_encoding(
-        "append", classes=classes_of(data), strength=settings.label_strength
     )
 
 
