@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         BackpropClassifier,
         FFClassifier,
         FFRecurrentClassifier,
+        FFTextClassifier,
         HFFClassifier,
         load,
     )
@@ -24,6 +25,7 @@ _ESTIMATORS = (
     "BackpropClassifier",
     "FFClassifier",
     "FFRecurrentClassifier",
+    "FFTextClassifier",
     "HFFClassifier",
     "load",
 )
@@ -45,6 +47,7 @@ __all__ = [
     "BackpropClassifier",
     "FFClassifier",
     "FFRecurrentClassifier",
+    "FFTextClassifier",
     "HFFClassifier",
     "__version__",
     "load",

@@ -98,11 +98,12 @@ def test_imprecise_hardware(digits):
 
 
 def test_without_normalisation_the_second_layer_copies_the_first(digits):
-    with_norm = ablation_claim(digits, SHORT, RMS)
-    without = ablation_claim(digits, SHORT, NORMS["none"])
+    short = SHORT._replace(hidden=(16, 128))
+    with_norm = ablation_claim(digits, short, RMS)
+    without = ablation_claim(digits, short, NORMS["none"])
     assert with_norm.first_error == without.first_error < 0.1
     # random weights on top of the first layer know the answer already, by the length of its row
-    assert without.untrained_error < 3 * without.first_error
-    assert with_norm.untrained_error > 0.2
+    assert without.untrained_error < 2 * without.first_error
+    assert with_norm.untrained_error > 0.3
     assert with_norm.second_error < 0.1
     assert without.correlation > with_norm.correlation

@@ -14,8 +14,31 @@ RECIPES = (
     "hinton-jittered",
     "hinton-unsupervised",
     "hinton-recurrent",
+    "hinton-text",
+    "hinton-text-self-generated",
 )
 """Named experiments of `ffref.experiments.recipes`."""
+OF_RECIPES = {
+    "ff-text": (
+        "random_state",
+        "max_iter",
+        "batch_size",
+        "hidden_layer_sizes",
+        "learning_rate_init",
+        "optimizer",
+        "momentum",
+        "weight_decay",
+        "schedule",
+        "warmup_steps",
+        "between_norm",
+        "readout",
+        "threshold",
+        "readout_rate_factor",
+        "readout_weight_decay",
+        "initialization",
+    )
+}
+"""Parameters with a flag, of algorithms that are reached by recipes alone."""
 _ALL = ALGORITHMS
 _LOCAL = ("hff", "ff")
 _FF = ("ff", "ff-recurrent")

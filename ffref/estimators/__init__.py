@@ -7,6 +7,7 @@ from ffref.estimators.backprop import BackpropClassifier
 from ffref.estimators.ff import FFClassifier
 from ffref.estimators.hff import HFFClassifier
 from ffref.estimators.recurrent import FFRecurrentClassifier
+from ffref.estimators.text import FFTextClassifier
 
 __all__ = [
     "ESTIMATORS",
@@ -14,6 +15,7 @@ __all__ = [
     "Classifier",
     "FFClassifier",
     "FFRecurrentClassifier",
+    "FFTextClassifier",
     "HFFClassifier",
     "NotFittedError",
     "load",

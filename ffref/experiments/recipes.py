@@ -46,6 +46,8 @@ _MATLAB = {
     "schedule": "hinton",
     "initialization": "lecun",
 }
+_TEXT_SOURCE = "Hinton (2022), section on sequences"
+_TEXT = {"hidden_layer_sizes": (2000, 2000, 2000), "max_iter": 10}
 
 RECIPES = {
     "hinton-matlab": Recipe(
@@ -87,13 +89,20 @@ RECIPES = {
         "mnist",
         "Hinton (2022), section on top-down effects",
         {
-            "standardize": False,
+            **{
+                name: value
+                for name, value in _MATLAB.items()
+                if name not in ("label_encoding", "peer_strength")
+            },
             "hidden_layer_sizes": (2000, 2000),
-            "batch_size": 100,
-            "max_iter": 8,
-            "learning_rate_init": 0.001,
+            "steps": 5,
+            "max_iter": 15,
         },
-        {"max_iter": 60},
+        {"steps": 8, "max_iter": 60},
+    ),
+    "hinton-text": Recipe("ff-text", "moby-dick", _TEXT_SOURCE, _TEXT, {}),
+    "hinton-text-self-generated": Recipe(
+        "ff-text", "moby-dick", _TEXT_SOURCE, {**_TEXT, "negatives": "self-generated"}, {}
     ),
 }
 """By the names that `ffref train` takes."""
