@@ -70,9 +70,10 @@ ROWS = {
     "initialization": Row(("he", "lecun")),
     "steps": Row(("8", "5")),
     "damping": Row(("0.3", "0", "0.5")),
-    "scored_steps": Row(("3,5", "2,4", "3,3")),
+    "first_scored_step": Row(("3", "2", "5")),
+    "last_scored_step": Row(("5", "4", "3")),
 }
-ONLY_PREDICTION = {"readout", "scored_steps"}
+ONLY_PREDICTION = {"readout", "first_scored_step", "last_scored_step"}
 """Flags that leave the weights as they are."""
 NOT_FOR = {("hff", "softmax"), ("ff-recurrent", "hybrid")}
 """Values that an algorithm refuses, though it has the flag."""

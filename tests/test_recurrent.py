@@ -368,10 +368,10 @@ def test_learns_and_top_down_weights_matter():
         ({"damping": 1.0}, "damping must lie in"),
         ({"damping": float("nan")}, "finite"),
         ({"steps": 0}, "steps must be a whole number"),
-        ({"steps": 4}, r"scored_steps must name a first and a last step in 1 \.\. 4"),
-        ({"scored_steps": (5, 3)}, "scored_steps must name"),
-        ({"scored_steps": 3}, "two numbers"),
-        ({"scored_steps": (1.5, 3)}, "each of scored_steps"),
+        ({"steps": 4}, r"must lie in 1 \.\. 4 \(steps\), in this order, got 3 and 5"),
+        ({"last_scored_step": 2}, "in this order, got 3 and 2"),
+        ({"first_scored_step": 0}, "first_scored_step must be a whole number"),
+        ({"last_scored_step": 4.5}, "last_scored_step must be a whole number"),
         ({"negatives": "hybrid"}, "negatives must be one of hard, uniform"),
         ({"goodness_function": "max"}, "goodness_function must be one of"),
         ({"hidden_layer_sizes": ()}, "at least one layer"),
@@ -386,5 +386,6 @@ def test_bad_choices_are_refused(choices, says):
 def test_the_recipe_is_the_paper_s_where_it_is_known():
     full = {**RECIPES["hinton-recurrent"].parameters, **RECIPES["hinton-recurrent"].full}
     model = FFRecurrentClassifier(**full)
-    assert (model.steps, model.damping, model.scored_steps) == (8, 0.3, (3, 5))
+    assert (model.steps, model.damping) == (8, 0.3)
+    assert (model.first_scored_step, model.last_scored_step) == (3, 5)
     assert (model.hidden_layer_sizes, model.max_iter) == ((2000, 2000), 60)

@@ -164,8 +164,12 @@ FLAGS = (
         "share of a layer's old state in its new one", float,
     ),
     Flag(
-        ("--scored-steps",), "scored_steps", ("ff-recurrent",),
-        "first and last step that count in prediction, as 3,5", sizes,
+        ("--first-scored-step",), "first_scored_step", ("ff-recurrent",),
+        "from which on steps count in prediction", int,
+    ),
+    Flag(
+        ("--last-scored-step",), "last_scored_step", ("ff-recurrent",),
+        "up to which steps count in prediction", int,
     ),
     Flag(("--label-strength",), "label_strength", ("ff",), "value in the label's slot", float),
 )  # fmt: skip

@@ -46,8 +46,8 @@ class FFRecurrentClassifier(Classifier):
         Of time, for each sample in training.
     damping : float in [0, 1)
         Share of a layer's old state in its new one.
-    scored_steps : (int, int)
-        First and last step, from 1, whose mean goodness predicts; the last is at most `steps`.
+    first_scored_step, last_scored_step : int
+        Steps, from 1, whose mean goodness predicts; the last is at most `steps`.
     goodness_function, threshold, initialization
         As in `FFClassifier`.
     negatives : {"hard", "uniform"}
@@ -85,7 +85,8 @@ class FFRecurrentClassifier(Classifier):
         *,
         steps: int = 8,
         damping: float = 0.3,
-        scored_steps: Any = (3, 5),
+        first_scored_step: int = 3,
+        last_scored_step: int = 5,
         goodness_function: str = "sum",
         threshold: float | None = None,
         negatives: str = "hard",
@@ -114,7 +115,8 @@ class FFRecurrentClassifier(Classifier):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.steps = steps
         self.damping = damping
-        self.scored_steps = scored_steps
+        self.first_scored_step = first_scored_step
+        self.last_scored_step = last_scored_step
         self.goodness_function = goodness_function
         self.threshold = threshold
         self.negatives = negatives
@@ -165,24 +167,15 @@ class FFRecurrentClassifier(Classifier):
         self._readout_optimizer()
 
     def _scored(self) -> range:
-        first, last = self._scored_pair()
+        first, last = self.first_scored_step, self.last_scored_step
+        check_count(first, "first_scored_step")
+        check_count(last, "last_scored_step")
         require(
-            1 <= first <= last <= self.steps,
-            f"scored_steps must name a first and a last step in 1 .. {self.steps}, got "
-            f"{self.scored_steps!r}",
+            first <= last <= self.steps,
+            f"first_scored_step and last_scored_step must lie in 1 .. {self.steps} (steps), in "
+            f"this order, got {first!r} and {last!r}",
         )
         return range(first, last + 1)
-
-    def _scored_pair(self) -> tuple[int, int]:
-        pair = tuple(self.scored_steps) if np.iterable(self.scored_steps) else ()
-        require(
-            len(pair) == 2,
-            f"scored_steps must be two numbers, a first and a last step, got "
-            f"{self.scored_steps!r}",
-        )
-        for step in pair:
-            check_count(step, "each of scored_steps")
-        return pair[0], pair[1]
 
     def _recurrence(self) -> Recurrence:
         goodness = GOODNESS[self.goodness_function]

@@ -72,7 +72,7 @@ class RecurrentGrads(NamedTuple):
     """(units above, units)"""
 
 
-class Step(NamedTuple):
+class Moment(NamedTuple):
     """One layer in one step of time; a label-free array has one row a sample."""
 
     below: Array
@@ -192,7 +192,7 @@ def label_code(network: Network, labels: Labels, dtype: np.dtype) -> Array:
 
 def run_steps(
     network: Network, start: Start, code: Array, *, steps: int, damping: float
-) -> Iterator[tuple[Step, ...]]:
+) -> Iterator[tuple[Moment, ...]]:
     """Each layer in each step of time, all layers moving at once.
 
     Parameters
@@ -207,13 +207,13 @@ def run_steps(
 
     Yields
     ------
-    Step of each layer. What no label has reached is computed once for all versions, P rows.
+    Moment of each layer. What no label has reached is computed once for all versions, P rows.
     """
     label_drive = matmul(code, network.layers[-1].params[0])
     states = start.states
     for _ in range(steps):
         seen = [start.image, *(network.between_norm.value(h) for h in states), code]  # (RECUR.3)
-        moved: list[Step] = []
+        moved: list[Moment] = []
         for depth, layer in enumerate(network.layers):
             below, above = seen[depth], seen[depth + 2]
             from_below = start.image_drive if depth == 0 else matmul(below, layer.dense.weight)
@@ -222,8 +222,8 @@ def run_steps(
             activity = _add_versions(from_below, from_above)
             add_bias_relu_rows(activity, layer.dense.bias)
             state = _add_versions(damping * states[depth], (1 - damping) * activity)
-            moved.append(Step(below, above, activity, state))
-        states = tuple(step.state for step in moved)
+            moved.append(Moment(below, above, activity, state))
+        states = tuple(moment.state for moment in moved)
         yield tuple(moved)
 
 
@@ -236,21 +236,21 @@ def recurrent_grads(
     the scored steps.
     """
     depths = range(len(network.layers))
-    trace: list[list[Step]] = [[] for _ in depths]
+    trace: list[list[Moment]] = [[] for _ in depths]
     slopes: list[list[Array]] = [[] for _ in depths]
     losses, scores = np.zeros(len(depths)), np.zeros((len(depths), len(code)))
     share = (1 - recurrence.damping) / recurrence.steps
     runs = run_steps(network, start, code, steps=recurrence.steps, damping=recurrence.damping)
     for time, moved in enumerate(runs, start=1):
-        for depth, step in enumerate(moved):
-            state = _as_versions(step.state, len(code))
+        for depth, moment in enumerate(moved):
+            state = _as_versions(moment.state, len(code))
             evaluation = recurrence.objectives[depth].evaluate(state, context, ())
             losses[depth] += evaluation.loss / recurrence.steps  # (RECUR.5)
             if time in recurrence.scored:
                 scores[depth] += evaluation.goodness
-            slope = relu_vjp(evaluation.d_activity, _as_versions(step.activity, len(code)))
+            slope = relu_vjp(evaluation.d_activity, _as_versions(moment.activity, len(code)))
             slope *= share
-            trace[depth].append(step)
+            trace[depth].append(moment)
             slopes[depth].append(slope)
     positive = context.polarity > 0
     won = scores[:, positive] > scores[:, context.partner[positive]]
@@ -259,9 +259,9 @@ def recurrent_grads(
     ]
     grads = [
         RecurrentGrads(
-            _weight_grad([step.below for step in trace[depth]], slopes[depth]),  # (RECUR.7)
+            _weight_grad([moment.below for moment in trace[depth]], slopes[depth]),  # (RECUR.7)
             _sum(slopes[depth]).sum(axis=0),  # (RECUR.9)
-            _weight_grad([step.above for step in trace[depth]], slopes[depth]),  # (RECUR.8)
+            _weight_grad([moment.above for moment in trace[depth]], slopes[depth]),  # (RECUR.8)
         )
         for depth in depths
     ]
@@ -332,8 +332,8 @@ def recurrent_scores(recurrence: Recurrence, network: Network, x: Array) -> Arra
         for time, moved in enumerate(runs, start=1):
             if time not in recurrence.scored:
                 continue
-            for depth, step in enumerate(moved):
-                totals[depth] += recurrence.goodness.value(_as_versions(step.state, len(code)))
+            for depth, moment in enumerate(moved):
+                totals[depth] += recurrence.goodness.value(_as_versions(moment.state, len(code)))
         means = totals / len(recurrence.scored)  # (RECUR.10)
         out[:, first : first + block] = means.reshape(-1, classes, len(rows)).swapaxes(1, 2)
     return out
