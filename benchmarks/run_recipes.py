@@ -1,6 +1,6 @@
 """Run every recipe, or those named, and print their table; what was begun is resumed.
 
-    python benchmarks/run_recipes.py [NAME ...] [--full] [--seeds N] [--out FOLDER] [--data-dir DIR]
+    python benchmarks/run_recipes.py [NAME ...] [--full] [--seeds N] [--out FOLDER]
 
 Each recipe and seed has a run folder below --out. A folder whose run has been tested is not run
 again, one with a checkpoint goes on from it, so the command can be stopped and given anew at any

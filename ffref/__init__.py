@@ -12,9 +12,23 @@ from typing import TYPE_CHECKING
 from ffref._version import __version__
 
 if TYPE_CHECKING:
-    from ffref.estimators import BackpropClassifier, FFClassifier, HFFClassifier, load
+    from ffref.estimators import (
+        BackpropClassifier,
+        FFClassifier,
+        FFRecurrentClassifier,
+        FFTextClassifier,
+        HFFClassifier,
+        load,
+    )
 
-_ESTIMATORS = ("BackpropClassifier", "FFClassifier", "HFFClassifier", "load")
+_ESTIMATORS = (
+    "BackpropClassifier",
+    "FFClassifier",
+    "FFRecurrentClassifier",
+    "FFTextClassifier",
+    "HFFClassifier",
+    "load",
+)
 _ROOMS = (
     "baselines",
     "data",
@@ -29,7 +43,15 @@ _ROOMS = (
     "training",
 )
 
-__all__ = ["BackpropClassifier", "FFClassifier", "HFFClassifier", "__version__", "load"]
+__all__ = [
+    "BackpropClassifier",
+    "FFClassifier",
+    "FFRecurrentClassifier",
+    "FFTextClassifier",
+    "HFFClassifier",
+    "__version__",
+    "load",
+]
 
 
 def __getattr__(name: str) -> object:

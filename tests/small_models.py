@@ -1,11 +1,11 @@
-"""The three classifiers at a size that trains in milliseconds, and all that they put out."""
+"""The classifiers at a size that trains in milliseconds, and all that they put out."""
 
 import numpy as np
 import pytest
 
-from ffref import BackpropClassifier, FFClassifier, HFFClassifier
+from ffref import BackpropClassifier, FFClassifier, FFRecurrentClassifier, HFFClassifier
 
-KINDS = (HFFClassifier, FFClassifier, BackpropClassifier)
+KINDS = (HFFClassifier, FFClassifier, BackpropClassifier, FFRecurrentClassifier)
 METHODS = (
     "predict",
     "predict_proba",

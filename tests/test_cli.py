@@ -19,6 +19,7 @@ FIGURES = {
     "hff": {"learning_curves.png", "goodness_histograms.png", "prototypes.png"},
     "ff": {"learning_curves.png", "goodness_histograms.png"},
     "backprop": {"learning_curves.png", "goodness_histograms.png"},
+    "ff-recurrent": {"learning_curves.png", "goodness_histograms.png"},
 }
 
 

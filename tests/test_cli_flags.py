@@ -72,8 +72,14 @@ ROWS = {
         ("0", "0.5"), "--negatives hard --readout softmax --optimizer adamw"
     ),
     "initialization": Row(("he", "lecun")),
+    "steps": Row(("8", "5")),
+    "damping": Row(("0.3", "0", "0.5")),
+    "first_scored_step": Row(("3", "2", "5")),
+    "last_scored_step": Row(("5", "4", "3")),
 }
-NOT_FOR = {("hff", "softmax")}
+ONLY_PREDICTION = {"readout", "first_scored_step", "last_scored_step"}
+"""Flags that leave the weights as they are."""
+NOT_FOR = {("hff", "softmax"), ("ff-recurrent", "hybrid")}
 """Values that an algorithm refuses, though it has the flag."""
 CASES = [(flag, algorithm) for flag in FLAGS for algorithm in flag.algorithms]
 
@@ -154,12 +160,12 @@ def test_flag_changes_config_and_result(flag, algorithm):
         model, config = _train(f"run{number}", algorithm, *row.companion.split(), *arguments)
         configs.append(config["parameters"][flag.parameter])
         result = [model.goodness(blobs()[0]).tobytes()]
-        results.append(result if flag.parameter == "readout" else result + _weights(model))
+        results.append(result if flag.parameter in ONLY_PREDICTION else result + _weights(model))
     for i in range(len(results)):
         for j in range(i):
             assert configs[i] != configs[j]
             assert results[i] != results[j]
-            assert flag.parameter == "readout" or results[i][1:] != results[j][1:]
+            assert flag.parameter in ONLY_PREDICTION or results[i][1:] != results[j][1:]
 
 
 @pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.parameter)

@@ -29,6 +29,7 @@ KINDS = {
     "ff": "ff",
     "ff, greedy": "ff --layer-schedule greedy --no-standardize",
     "backprop": "backprop",
+    "ff-recurrent": "ff-recurrent --steps 5 --shift 1 --image-shape 2,4",
     "backprop, decayed": "backprop --optimizer adamw --weight-decay 0.1",
 }
 

@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-ALGORITHMS = ("hff", "ff", "backprop")
+ALGORITHMS = ("hff", "ff", "backprop", "ff-recurrent")
 RECIPES = (
     "hinton-matlab",
     "hinton-supervised",
@@ -16,10 +16,36 @@ RECIPES = (
     "hinton-local",
     "hinton-cifar",
     "ff-conv",
+    "hinton-recurrent",
+    "hinton-text",
+    "hinton-text-self-generated",
 )
 """Named experiments of `ffref.experiments.recipes`."""
+OF_RECIPES = {
+    "ff-text": (
+        "random_state",
+        "max_iter",
+        "batch_size",
+        "hidden_layer_sizes",
+        "learning_rate_init",
+        "optimizer",
+        "momentum",
+        "weight_decay",
+        "schedule",
+        "warmup_steps",
+        "between_norm",
+        "readout",
+        "threshold",
+        "readout_rate_factor",
+        "readout_weight_decay",
+        "initialization",
+    )
+}
+"""Parameters with a flag, of algorithms that are reached by recipes alone."""
 _ALL = ALGORITHMS
 _LOCAL = ("hff", "ff")
+_FF = ("ff", "ff-recurrent")
+_READ = (*_LOCAL, "ff-recurrent")
 _NORMS = ("none", "l2", "rms", "layer")
 
 
@@ -110,7 +136,7 @@ FLAGS = (
         choices=("simultaneous", "greedy"),
     ),
     Flag(
-        ("--readout",), "readout", _LOCAL, "layers that count in prediction",
+        ("--readout",), "readout", _READ, "layers that count in prediction",
         choices=("sum", "last", "sum-without-first", "softmax"),
     ),
     Flag(
@@ -130,16 +156,16 @@ FLAGS = (
         needs=("prototype_update", ("ema",)),
     ),
     Flag(
-        ("--goodness",), "goodness_function", ("ff",), "of squared activity",
+        ("--goodness",), "goodness_function", _FF, "of squared activity",
         choices=("sum", "mean", "negative-sum", "negative-mean"),
     ),
-    Flag(("--threshold",), "threshold", ("ff",), "default: units (sum) or 2 (mean)", float),
+    Flag(("--threshold",), "threshold", _FF, "default: units (sum) or 2 (mean)", float),
     Flag(
         ("--label-encoding",), "label_encoding", ("ff",), "where the label goes",
         choices=("append", "overlay", "planes"),
     ),
     Flag(
-        ("--negatives",), "negatives", ("ff",), "wrong labels, or hybrid images without a label",
+        ("--negatives",), "negatives", _FF, "wrong labels, or hybrid images without a label",
         choices=("uniform", "hard", "hybrid"),
     ),
     Flag(
@@ -148,16 +174,29 @@ FLAGS = (
     ),
     Flag(("--peer-strength",), "peer_strength", ("ff",), "of peer normalisation", float),
     Flag(
-        ("--readout-rate-factor",), "readout_rate_factor", ("ff",),
+        ("--readout-rate-factor",), "readout_rate_factor", _FF,
         "learning rate of the softmax readout, times the layers'", float,
     ),
     Flag(
-        ("--readout-weight-decay",), "readout_weight_decay", ("ff",), "of the softmax readout",
+        ("--readout-weight-decay",), "readout_weight_decay", _FF, "of the softmax readout",
         float,
     ),
     Flag(
-        ("--initialization",), "initialization", ("ff",), "variance 2 or 1 over the inputs",
+        ("--initialization",), "initialization", _FF, "variance 2 or 1 over the inputs",
         choices=("he", "lecun"),
+    ),
+    Flag(("--steps",), "steps", ("ff-recurrent",), "of time for each sample in training", int),
+    Flag(
+        ("--damping",), "damping", ("ff-recurrent",),
+        "share of a layer's old state in its new one", float,
+    ),
+    Flag(
+        ("--first-scored-step",), "first_scored_step", ("ff-recurrent",),
+        "from which on steps count in prediction", int,
+    ),
+    Flag(
+        ("--last-scored-step",), "last_scored_step", ("ff-recurrent",),
+        "up to which steps count in prediction", int,
     ),
     Flag(("--label-strength",), "label_strength", ("ff",), "value in the label's slot", float),
 )  # fmt: skip

@@ -72,7 +72,10 @@ def _add_train(commands: "_SubParsersAction[_Parser]") -> None:
         default=SUPPRESS,
         help="a recipe in the size and length of its source",
     )
-    _add_data(train, "digits, mnist, fashion-mnist, cifar10, cifar100, disk-and-ring or FILE.npz")
+    _add_data(
+        train,
+        "digits, mnist, fashion-mnist, cifar10, cifar100, disk-and-ring, moby-dick or FILE.npz",
+    )
     train.add_argument(
         "--test-fraction", type=float, default=SUPPRESS, help="share of FILE.npz held out (0.2)"
     )

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from ffref._checks import require
-from ffref.cli.flags import ALGORITHMS, FLAGS
+from ffref.cli.flags import ALGORITHMS, FLAGS, OF_RECIPES
 from ffref.experiments import (
     DEFAULT_TEST_FRACTION,
     RECIPES,
@@ -51,7 +51,7 @@ def _start(options: Namespace) -> Run:
     recipe = name if name in RECIPES else None
     algorithm = RECIPES[name].algorithm if recipe else name
     require(
-        algorithm in ALGORITHMS,
+        recipe is not None or algorithm in ALGORITHMS,
         f"there is no algorithm or recipe {name!r}: choose one of "
         f"{', '.join((*ALGORITHMS, *RECIPES))}",
     )
@@ -61,7 +61,7 @@ def _start(options: Namespace) -> Run:
     for flag in FLAGS:
         if hasattr(options, flag.parameter):
             require(
-                algorithm in flag.algorithms,
+                algorithm in flag.algorithms or flag.parameter in OF_RECIPES.get(algorithm, ()),
                 f"{flag.names[0]} does nothing for {algorithm}: it belongs to "
                 f"{' and '.join(flag.algorithms)}",
             )

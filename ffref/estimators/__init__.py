@@ -7,12 +7,16 @@ from ffref.estimators._validation import NotFittedError
 from ffref.estimators.backprop import BackpropClassifier
 from ffref.estimators.ff import FFClassifier
 from ffref.estimators.hff import HFFClassifier
+from ffref.estimators.recurrent import FFRecurrentClassifier
+from ffref.estimators.text import FFTextClassifier
 
 __all__ = [
     "ESTIMATORS",
     "BackpropClassifier",
     "Classifier",
     "FFClassifier",
+    "FFRecurrentClassifier",
+    "FFTextClassifier",
     "HFFClassifier",
     "LocalClassifier",
     "NotFittedError",

@@ -7,12 +7,21 @@ from ffref.estimators._record import from_record
 from ffref.estimators.backprop import BackpropClassifier
 from ffref.estimators.ff import FFClassifier
 from ffref.estimators.hff import HFFClassifier
+from ffref.estimators.recurrent import FFRecurrentClassifier
+from ffref.estimators.text import FFTextClassifier
 from ffref.training.checkpoint import read_checkpoint
 
 ESTIMATORS: dict[str, type[Classifier]] = {
-    kind.algorithm: kind for kind in (HFFClassifier, FFClassifier, BackpropClassifier)
+    kind.algorithm: kind
+    for kind in (
+        HFFClassifier,
+        FFClassifier,
+        BackpropClassifier,
+        FFRecurrentClassifier,
+        FFTextClassifier,
+    )
 }
-"""Classifiers by the names that the command line uses."""
+"""Classifiers by the names that the command line and checkpoints use."""
 
 
 def load(path: str | Path) -> Classifier:

@@ -6,11 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ffref._checks import require
-from ffref.data import describe, disk_and_ring, load, names, read_npz
+from ffref.data import describe, disk_and_ring, load, names, read_npz, text
 from ffref.types import Array
 
 TOY = "disk-and-ring"
+TEXT = "moby-dick"
 _TOY_SAMPLES = 1000
+_STRINGS, _STRING_LENGTH, _WINDOW = 248, 100, 10
+"""Of text, as Hinton (2022) takes them: strings to train on, as many to test on."""
 DEFAULT_TEST_FRACTION = 0.2
 
 
@@ -34,7 +37,7 @@ def check_data_dir(data: str, data_dir: str | None) -> None:
     require(
         data_dir is None
         or read_from_folder
-        or not (data in names() or data == TOY or is_file(data)),
+        or not (data in names() or data in (TOY, TEXT) or is_file(data)),
         f"--data-dir does nothing for {data}, which needs no folder",
     )
 
@@ -47,7 +50,8 @@ def load_train_test(
     Parameters
     ----------
     data : str
-        A name of `ffref.data.names()`, "disk-and-ring", or the path of an .npz with X and y.
+        A name of `ffref.data.names()`, "disk-and-ring", "moby-dick" (windows of 10 characters, and
+        the next), or the path of an .npz with X and y.
     data_dir : str, optional
         Where the files of a named data set are.
     test_fraction : float in (0, 1)
@@ -57,16 +61,25 @@ def load_train_test(
     if data == TOY:
         train, test = disk_and_ring(_TOY_SAMPLES, seed=0), disk_and_ring(_TOY_SAMPLES, seed=1)
         return TrainTest(*train, *test)
+    if data == TEXT:
+        return _next_characters()
     if data in names():
         return TrainTest(*load(data, data_dir, "train"), *load(data, data_dir, "test"))
     require(
         is_file(data),
-        f"there is no data set named {data!r}: choose one of {', '.join(names())}, {TOY}, or the "
-        f"path of an .npz file with arrays X and y",
+        f"there is no data set named {data!r}: choose one of {', '.join(names())}, {TOY}, {TEXT}, "
+        f"or the path of an .npz file with arrays X and y",
     )
     X, y = read_npz(Path(data))
     held_out = _stratified(y, test_fraction)
     return TrainTest(X[~held_out], y[~held_out], X[held_out], y[held_out])
+
+
+def _next_characters() -> TrainTest:
+    found = text.strings(text.load_text(), count=2 * _STRINGS, length=_STRING_LENGTH)
+    parts = (found[:_STRINGS], found[_STRINGS:])
+    train, test = (text.next_character(part, length=_WINDOW) for part in parts)
+    return TrainTest(*train, *test)
 
 
 def _stratified(y: np.ndarray, test_fraction: float) -> np.ndarray:

@@ -34,6 +34,7 @@ _BACKPROP_MNIST = {
 PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("hff", "digits"): _HFF_DIGITS,
     ("ff", "digits"): {"max_iter": 40, "learning_rate_init": 0.003, "label_strength": 4.0},
+    ("ff-recurrent", "digits"): {"max_iter": 20, "learning_rate_init": 0.003, "steps": 5},
     ("backprop", "digits"): {"max_iter": 20},
     ("hff", "mnist"): _HFF_MNIST,
     ("hff", "fashion-mnist"): _HFF_MNIST,

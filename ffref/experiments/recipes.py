@@ -10,6 +10,10 @@ from typing import Any, NamedTuple
 from ffref.estimators import ESTIMATORS, Classifier
 
 
+def _without(settings: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in names}
+
+
 class Recipe(NamedTuple):
     """One named experiment."""
 
@@ -37,6 +41,19 @@ _MATLAB = {
     **_HINTON,
     "negatives": "hard",
     "peer_strength": 0.03,
+    "optimizer": "moving-average",
+    "momentum": 0.9,
+    "learning_rate_init": 0.01,
+    "weight_decay": 0.001,
+    "readout_rate_factor": 10.0,
+    "readout_weight_decay": 0.003,
+    "schedule": "hinton",
+    "initialization": "lecun",
+}
+_TEXT_SOURCE = "Hinton (2022), section on sequences"
+_TEXT = {
+    "hidden_layer_sizes": (2000, 2000, 2000),
+    "max_iter": 10,
     "optimizer": "moving-average",
     "momentum": 0.9,
     "learning_rate_init": 0.01,
@@ -126,6 +143,22 @@ RECIPES = {
             "max_iter": 10,
         },
         {},
+    ),
+    "hinton-recurrent": Recipe(
+        "ff-recurrent",
+        "mnist",
+        "Hinton (2022), section on top-down effects",
+        {
+            **_without(_MATLAB, "label_encoding", "peer_strength"),
+            "hidden_layer_sizes": (2000, 2000),
+            "steps": 5,
+            "max_iter": 15,
+        },
+        {"steps": 8, "max_iter": 60},
+    ),
+    "hinton-text": Recipe("ff-text", "moby-dick", _TEXT_SOURCE, _TEXT, {}),
+    "hinton-text-self-generated": Recipe(
+        "ff-text", "moby-dick", _TEXT_SOURCE, {**_TEXT, "negatives": "self-generated"}, {}
     ),
 }
 """By the names that `ffref train` takes."""

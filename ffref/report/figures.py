@@ -6,12 +6,19 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ffref.estimators import Classifier, FFClassifier, HFFClassifier
+from ffref.estimators import (
+    Classifier,
+    FFClassifier,
+    FFRecurrentClassifier,
+    FFTextClassifier,
+    HFFClassifier,
+)
 from ffref.formulas import cosine_similarity
 from ffref.types import Array
 
 _SAMPLES = 1000
 _NAME_LENGTH = 20
+_FF = FFClassifier | FFRecurrentClassifier | FFTextClassifier
 _POSITIVE, _NEGATIVE = "#1b6ca8", "#d1603d"
 
 
@@ -33,7 +40,7 @@ def learning_curves(classifier: Classifier) -> Figure:
     loss_axes, error_axes = figure.subplots(1, 2)
     history = classifier.history_
     epochs = [record.epoch for record in history]
-    pairs = isinstance(classifier, FFClassifier)
+    pairs = isinstance(classifier, _FF)
     for layer in range(len(history[0].loss)):
         label = f"layer {layer + 1}" if len(history[0].loss) > 1 else "network"
         loss = [_or_nan(record.loss[layer]) for record in history]
@@ -69,7 +76,7 @@ def goodness_histograms(classifier: Classifier, X: Array, y: np.ndarray) -> Figu
             values = scores[layer][mask]
             weights = np.full(len(values), 1 / len(values))
             axes.hist(values, edges, weights=weights, color=color, alpha=0.6, label=label)
-        if isinstance(classifier, FFClassifier):
+        if isinstance(classifier, _FF):
             threshold = classifier.thresholds()[layer]
             axes.axvline(threshold, color="black", linestyle="--", label="threshold")
         axes.set(xlabel="goodness", ylabel="share", title=f"Layer {layer + 1}")

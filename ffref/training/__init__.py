@@ -21,6 +21,13 @@ from ffref.training.prediction import (
     read_out,
 )
 from ffref.training.readout import ReadoutTraining, network_logits
+from ffref.training.recurrent import (
+    Recurrence,
+    recurrent_grads,
+    recurrent_local_grads,
+    recurrent_scores,
+    recurrent_step,
+)
 from ffref.training.schedules import SCHEDULES, Schedule, with_warmup
 from ffref.training.step import (
     LayerReport,
@@ -45,6 +52,7 @@ __all__ = [
     "OptimizerState",
     "Plan",
     "ReadoutTraining",
+    "Recurrence",
     "Schedule",
     "Step",
     "TrainingState",
@@ -65,6 +73,10 @@ __all__ = [
     "network_logits",
     "one_pass",
     "read_out",
+    "recurrent_grads",
+    "recurrent_local_grads",
+    "recurrent_scores",
+    "recurrent_step",
     "total_epochs",
     "unsupervised",
     "with_warmup",
