@@ -180,6 +180,23 @@ class TestLocality:
                 np.testing.assert_allclose(np.linalg.norm(array, axis=-1), 1, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("trained", "normalised"), [(range(3), 2), (range(1, 2), 1), (range(1), 0)]
+)
+def test_what_the_top_layer_says_is_not_passed_on(trained, normalised):
+    _, algorithm, width, params = ALGORITHMS[1]
+    network = draw_network(np.random.default_rng(4), (width, 7, 6, 4), params=params)
+    norm, passed_on = network.between_norm, []
+
+    def counted(activity):
+        passed_on.append(activity.shape[1])
+        return norm.value(activity)
+
+    network = network._replace(between_norm=norm._replace(value=counted))
+    step_once(algorithm, network, learned=1, trained=trained)
+    assert passed_on == [7, 6][:normalised]
+
+
 def test_carry_adds_goodness_and_margins_of_pairs():
     # goodness 5, 1 | 2, 3: margins of the pairs 3 and -2, for both rows of each pair
     context = paired_context(np.array([0, 1]), np.dtype(float))

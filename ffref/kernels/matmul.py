@@ -17,8 +17,9 @@ from ffref.types import Array
 
 _FLOATING = (np.dtype(np.float32), np.dtype(np.float64))
 
-SERIAL_BELOW = 1 << 21
-"""Multiply-adds below which handing work to a second thread costs more than it saves."""
+SERIAL_BELOW = 1 << 24
+"""Multiply-adds below which handing work to a second thread costs more than it saves: a third of
+a millisecond of one thread, of which two would save half less 0.1 to 0.2 for waking the second."""
 
 ROWS_OF_READING = 16
 """Reading b from memory takes about as long as multiplying it by that many rows."""

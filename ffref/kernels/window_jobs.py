@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ffref.kernels._jit import python_version
-from ffref.kernels.matmul import SERIAL_BELOW
 from ffref.kernels.packing import CACHE_LINE
 from ffref.kernels.products import PANEL_BYTES
 from ffref.kernels.threads import get_threads, run_over_rows
@@ -27,6 +26,9 @@ from ffref.types import Array
 Pair = tuple[int, int]
 
 _canvas_rows, _panel_distance = python_version(canvas_rows), python_version(panel_distance)
+
+SERIAL_BELOW = 1 << 21
+"""Multiply-adds below which handing work to a second thread costs more than it saves."""
 
 CANVAS_BYTES = 256 << 10
 """Size of a canvas: a part of the second-level cache, which weights and output share."""

@@ -117,8 +117,9 @@ def local_step(
         else:
             activity = layer_activity(layer, inputs)
             evaluation = objective.evaluate(activity, context, layer.params)
-        context = carry(context, evaluation.goodness)
-        inputs = network.between_norm.value(activity)  # (LOCAL.2)
+        if depth + 1 < trained.stop:  # what the top one says, no layer sees
+            context = carry(context, evaluation.goodness)
+            inputs = network.between_norm.value(activity)  # (LOCAL.2)
     return state._replace(optimizer=tuple(slots)), reports
 
 
