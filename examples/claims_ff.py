@@ -65,9 +65,10 @@ def black_box(data: TrainTest, settings: Settings) -> None:
 def hardware(data: TrainTest, settings: Settings, choices: Choices) -> None:
     """Unequal units and coarse weights."""
     print("gain noise, bits: FF, back-propagation trained there; FF, back-propagation moved there")
-    for noise, bits in ((0.0, None), *((noise, choices.bits) for noise in choices.noise)):
-        row = hardware_claim(data, settings, Hardware(noise, bits))
-        print(f"{noise:4.1f} {bits}: " + " ".join(f"{accuracy:.2%}" for accuracy in row))
+    devices = [Hardware(0.0, None), *(Hardware(noise, choices.bits) for noise in choices.noise)]
+    for device, row in zip(devices, hardware_claim(data, settings, devices), strict=True):
+        shares = " ".join(f"{accuracy:.2%}" for accuracy in row)
+        print(f"{device.noise:4.1f} {device.bits}: {shares}")
 
 
 def ablation(data: TrainTest, settings: Settings) -> None:

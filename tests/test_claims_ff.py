@@ -88,10 +88,10 @@ def test_hardware_rounds_weights_and_gives_each_unit_its_gain(digits):
 
 
 def test_imprecise_hardware(digits):
-    precise = hardware_claim(digits, SHORT, Hardware(0.0, None))
+    devices = [Hardware(0.0, None), Hardware(1.0, 8)]
+    precise, rough = hardware_claim(digits, SHORT, devices)
     assert precise.ff == precise.ff_moved
     assert precise.backprop == precise.backprop_moved
-    rough = hardware_claim(digits, SHORT, Hardware(1.0, 8))
     assert rough.ff > 0.9
     # weights that learned elsewhere do not fit this device
     assert rough.ff_moved < rough.ff - 0.1

@@ -6,7 +6,7 @@ docs/results/ff_claims.md, by `python examples/claims_ff.py`.
 
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -252,21 +252,28 @@ class HardwareResult(NamedTuple):
     backprop_moved: float
 
 
-def hardware_claim(data: TrainTest, settings: Settings, hardware: Hardware) -> HardwareResult:
-    """Train on the device, and train elsewhere and move the weights there."""
-    algorithm, optimizer, state = fresh_ff(data, settings, RMS)
-    step = partial(_ff_step_on_hardware, algorithm, optimizer, hardware)
-    ours = train(Step(step, layers=len(settings.hidden)), state, data, settings)
-    optimizer, state = fresh_backprop(data, settings, RMS)
-    step = partial(_backprop_step_on_hardware, optimizer, hardware)
-    theirs = train(Step(step, layers=1), state, data, settings)
-    moved = train_ff(data, settings), train_backprop(data, settings)
-    return HardwareResult(
-        ff_accuracy(on_hardware(ours, hardware), data, settings),
-        backprop_accuracy(on_hardware(theirs, hardware), data),
-        ff_accuracy(on_hardware(moved[0], hardware), data, settings),
-        backprop_accuracy(on_hardware(moved[1], hardware), data),
-    )
+def hardware_claim(
+    data: TrainTest, settings: Settings, devices: Sequence[Hardware]
+) -> list[HardwareResult]:
+    """Train on each device, and train on a precise one and move the weights to each."""
+    precise = train_ff(data, settings), train_backprop(data, settings)
+    results: list[HardwareResult] = []
+    for device in devices:
+        algorithm, optimizer, state = fresh_ff(data, settings, RMS)
+        step = partial(_ff_step_on_hardware, algorithm, optimizer, device)
+        ours = train(Step(step, layers=len(settings.hidden)), state, data, settings)
+        optimizer, state = fresh_backprop(data, settings, RMS)
+        step = partial(_backprop_step_on_hardware, optimizer, device)
+        theirs = train(Step(step, layers=1), state, data, settings)
+        results.append(
+            HardwareResult(
+                ff_accuracy(on_hardware(ours, device), data, settings),
+                backprop_accuracy(on_hardware(theirs, device), data),
+                ff_accuracy(on_hardware(precise[0], device), data, settings),
+                backprop_accuracy(on_hardware(precise[1], device), data),
+            )
+        )
+    return results
 
 
 def _ff_step_on_hardware(
