@@ -203,8 +203,8 @@ def test_threads_do_not_change_a_bit(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(threads, "_get_pool", lambda: (asked.append(1), pool_of())[1])
     for number in (1, 2, 3):
         run_well(
-            "train", kind, "--hidden", "512,256", "--batch-size", "256", "--epochs", "1", "--quiet",
-            "--threads", number, "--out", f"on{number}",
+            "train", kind, "--hidden", "512,256", "--batch-size", "256", "--epochs", "1",
+            "--quiet", "--threads", number, "--out", f"on{number}",
         )  # fmt: skip
         assert bool(asked) == (number > 1)  # the products are large enough for the pool
     digits = ffref.data.load("digits", split="test")
