@@ -323,7 +323,7 @@ def test_quiet_prints_less():
     common = ("train", "--data", "blobs.npz", *TINY)
     assert run_well(*common, "--out", "a").count("\n") == 5
     assert run_well(*common, "--out", "b", "--quiet").count("\n") == 1
-    assert run_well("evaluate", "a").count("\n") == 6
+    assert run_well("evaluate", "a").count("\n") == 8
     assert run_well("evaluate", "a", "--quiet").count("\n") == 1
 
 
@@ -335,6 +335,7 @@ def test_json_is_json():
         "accuracy",
         "layer_accuracy",
         "readout_accuracy",
+        "diagnostics",
     }
     with pytest.raises(json.JSONDecodeError):
         json.loads(run_well("evaluate", "run"))
