@@ -1,6 +1,7 @@
 """Speed of the kernels, against this machine's peak, NumPy and PyTorch.
 
     python benchmarks/bench_kernels.py [matmul | conv] [--threads N] [--rounds N] [--quick]
+        [--dtype float32 | float64]
 
 How it is measured: contenders.py. What: matmul_subject.py, conv_subject.py.
 """
@@ -22,6 +23,7 @@ def main():
     parser.add_argument(
         "--quick", action="store_true", help="float32 only, and of the products only a @ b"
     )
+    parser.add_argument("--dtype", choices=("float32", "float64"), help="of the rows shown")
     parser.add_argument("--core-type", default="SKYLAKEX", help="OPENBLAS_CORETYPE")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -33,7 +35,10 @@ def main():
     contenders = start(
         subject, [__file__, arguments.subject], arguments.threads, arguments.core_type
     )
-    report(subject, contenders, subject.cases(arguments.quick), arguments.rounds)
+    cases = subject.cases(arguments.quick)
+    if arguments.dtype:
+        cases = [case for case in cases if case["dtype"] == arguments.dtype]
+    report(subject, contenders, cases, arguments.rounds)
     for contender in contenders.values():
         contender.close()
 
