@@ -119,7 +119,7 @@ def test_images_of_8_bits_are_converted_a_batch_at_a_time(tmp_path, save):
     write_shards(tmp_path, X, np.zeros(30, int), [10, 20], save)
     rows = X.reshape(30, 60)
     stored, scaled = stream_shards(tmp_path), stream_shards(tmp_path, highest=255)
-    assert stored.dtype == np.uint8
+    assert stored.stored_dtype == np.uint8
     assert stored.shape == (30, 60)
     np.testing.assert_array_equal(np.concatenate(list(stored.blocks(7))), rows)
     expected = (rows.astype(np.float32) / np.float32(255)).astype(np.float32)

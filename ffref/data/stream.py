@@ -42,7 +42,7 @@ class Stream:
 
     parts: tuple[Part, ...]
     features: int
-    dtype: np.dtype[Any]
+    stored_dtype: np.dtype[Any]
     """in which samples are stored; they are handed out in float32"""
     y: NDArray[Any] | None
     """(samples,) labels, if they came with the samples"""
@@ -102,12 +102,12 @@ class Stream:
         waiting: list[tuple[NDArray[Any], NDArray[np.int64]]] = []
         free = size
         firsts = np.cumsum([0, *(part.samples for part in self.parts)])
-        window: NDArray[Any] = np.empty((0, self.features), self.dtype)
+        window: NDArray[Any] = np.empty((0, self.features), self.stored_dtype)
         for chosen, shuffled in self._windows(rng):
             numbers = np.concatenate([np.arange(firsts[i], firsts[i + 1]) for i in chosen])
             if len(window) < len(numbers):
-                window = np.empty((0, self.features), self.dtype)  # the old one goes first
-                window = np.empty((len(numbers), self.features), self.dtype)
+                window = np.empty((0, self.features), self.stored_dtype)  # the old one goes first
+                window = np.empty((len(numbers), self.features), self.stored_dtype)
             self._fill(window, chosen)
             left = shuffled
             while len(left) > 0:
@@ -153,7 +153,7 @@ class Stream:
         return groups
 
     def _sample_bytes(self) -> int:
-        return self.features * self.dtype.itemsize
+        return self.features * self.stored_dtype.itemsize
 
     def _fill(self, window: NDArray[Any], chosen: Sequence[int]) -> None:
         start = 0

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ffref.data import Samples, blocks
 from ffref.formulas import relu, relu_vjp
 from ffref.kernels import add_bias_relu_rows, matmul, matmul_tn
 from ffref.layers import Dense, draw_dense, readout_features, readout_logits
@@ -317,28 +316,27 @@ def _train_readout(
     return readout_step(recurrence.readout, readout, readout_state, features, labels, rate)
 
 
-def recurrent_scores(recurrence: Recurrence, network: Network, x: Samples) -> Array:
+def recurrent_scores(recurrence: Recurrence, network: Network, x: Array) -> Array:
     """Mean goodness of each label over the scored steps, (layers, samples, classes)."""
-    size = max(1, ROWS_AT_ONCE // _classes(network))
-    return np.concatenate([_scores(recurrence, network, rows) for rows in blocks(x, size)], axis=1)
-
-
-def _scores(recurrence: Recurrence, network: Network, rows: Array) -> Array:
-    """`recurrent_scores` of a few samples, all labels at once."""
     classes = _classes(network)
-    code = label_code(network, np.repeat(np.arange(classes), len(rows)), rows.dtype)
-    totals = np.zeros((len(network.layers), len(code)), rows.dtype)
-    runs = run_steps(
-        network, start_states(network, rows), code,
-        steps=recurrence.scored.stop - 1, damping=recurrence.damping,
-    )  # fmt: skip
-    for time, moved in enumerate(runs, start=1):
-        if time not in recurrence.scored:
-            continue
-        for depth, moment in enumerate(moved):
-            totals[depth] += recurrence.goodness.value(_as_versions(moment.state, len(code)))
-    means = totals / len(recurrence.scored)  # (RECUR.10)
-    return means.reshape(-1, classes, len(rows)).swapaxes(1, 2)
+    out = np.empty((len(network.layers), len(x), classes), x.dtype)
+    block = max(1, ROWS_AT_ONCE // classes)
+    for first in range(0, len(x), block):
+        rows = x[first : first + block]
+        code = label_code(network, np.repeat(np.arange(classes), len(rows)), x.dtype)
+        totals = np.zeros((len(network.layers), len(code)), x.dtype)
+        runs = run_steps(
+            network, start_states(network, rows), code,
+            steps=recurrence.scored.stop - 1, damping=recurrence.damping,
+        )  # fmt: skip
+        for time, moved in enumerate(runs, start=1):
+            if time not in recurrence.scored:
+                continue
+            for depth, moment in enumerate(moved):
+                totals[depth] += recurrence.goodness.value(_as_versions(moment.state, len(code)))
+        means = totals / len(recurrence.scored)  # (RECUR.10)
+        out[:, first : first + block] = means.reshape(-1, classes, len(rows)).swapaxes(1, 2)
+    return out
 
 
 def recurrent_logits(network: Network, x: Array) -> Array:
