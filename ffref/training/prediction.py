@@ -1,14 +1,18 @@
 """Prediction: class scores of every layer, and how they are read out."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ffref._checks import require
 from ffref.data import Samples, blocks
 from ffref.training.algorithm import Algorithm
 from ffref.training.network import Network, activities
 from ffref.types import Array
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 ROWS_AT_ONCE = 1024
 """Samples that are scored at a time; results do not depend on it."""
@@ -60,6 +64,8 @@ def read_out(scores: Array, readout: str) -> Array:
 READOUTS = ("last", "sum", "sum-without-first")
 
 
-def in_blocks(function: Callable[[Array], Array], x: Samples, *, axis: int) -> Array:
+def in_blocks(
+    function: Callable[[Array], NDArray[Scalar]], x: Samples, *, axis: int
+) -> NDArray[Scalar]:
     """Apply `function` to blocks of rows and join the results along `axis`, to bound memory."""
     return np.concatenate([function(rows) for rows in blocks(x, ROWS_AT_ONCE)], axis=axis)
