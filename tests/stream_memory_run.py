@@ -57,13 +57,14 @@ def main(data, labels=None):
             accuracy = model.score(X.subset(first))
         else:
             accuracy = model.score(X[:4096], y[:4096])
-    print(json.dumps({
+    result = {
         "samples": len(X),
         "seconds": model.history_[0].seconds,
         "accuracy": accuracy,
         "before": before,
         "peak": peak.highest,
-    }))  # fmt: skip
+    }
+    print(json.dumps(result))  # noqa: T201
 
 
 if __name__ == "__main__":

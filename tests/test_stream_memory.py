@@ -92,7 +92,7 @@ def test_twenty_gigabytes_train_in_less_than_one_and_a_half(folder):
     shards = -(-int(20e9) // (A_SHARD * FEATURES))
     write(folder, shards)
     result = trained(folder, timeout=7200)
-    print(json.dumps(result))
+    print(json.dumps(result))  # noqa: T201
     assert result["samples"] * FEATURES >= 20e9
     assert result["accuracy"] > 0.9
     assert result["peak"] < 1.5e9

@@ -297,6 +297,19 @@ def first_rows(x: Samples, count: int) -> Array:
     return np.concatenate(found)
 
 
+def chosen_rows(x: Samples, chosen: NDArray[np.bool_]) -> Samples:
+    """Return the samples that the mask `chosen` (samples,) names, in the same order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> chosen_rows(np.arange(3.0).reshape(3, 1), np.array([True, False, True]))
+    array([[0.],
+           [2.]])
+    """
+    return x.subset(chosen) if isinstance(x, Stream) else x[chosen]
+
+
 def check_finite(label: str, stored: NDArray[Any], first: int = 0) -> None:
     """Refuse values that are not finite in float32, of samples `first` and on."""
     if stored.dtype.kind == "f":

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from ffref._checks import check_count, require
+from ffref.data import Samples, Stream, first_rows
 from ffref.estimators._prediction import Prediction
 from ffref.estimators._validation import (
     Standardizer,
@@ -15,9 +16,11 @@ from ffref.estimators._validation import (
     data_digest,
     draw_seed,
     encode_labels,
+    labels_of,
     remember_feature_names,
 )
 from ffref.training import (
+    ROWS_AT_ONCE,
     SCHEDULES,
     EpochRecord,
     Optimizer,
@@ -56,9 +59,12 @@ class Fitting(Prediction):
     def _step(self, features: int, classes: int) -> Step: ...
 
     def _check_training_data(self, x: Array, classes: int) -> None:
-        """Refuse or warn of data that suit this algorithm ill; most have nothing to say."""
+        """Refuse or warn of data that suit this algorithm ill; most have nothing to say.
 
-    def _fit_standardizer(self, x: Array) -> Standardizer | None:
+        x : all samples, prepared; of a stream, the first ones
+        """
+
+    def _fit_standardizer(self, x: Samples) -> Standardizer | None:
         """Statistics by which samples are prepared; None leaves them as they are."""
         return None
 
@@ -72,18 +78,21 @@ class Fitting(Prediction):
 
     # -- what a user calls -------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Train from scratch on samples X (samples, features) with labels y (samples,)."""
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train from scratch on samples X (samples, features) with labels y (samples,).
+
+        X may be a stream of `ffref.data`, which need not fit into memory and may bring the labels.
+        """
         for record in self.fit_epochs(X, y):
             if self.verbose:
                 print(format_record(record))  # noqa: T201
         return self
 
-    def fit_transform(self, X: Any, y: Any) -> Array:
+    def fit_transform(self, X: Any, y: Any = None) -> Array:
         """`fit`, then `transform` of the same samples."""
         return self.fit(X, y).transform(X)
 
-    def start(self, X: Any, y: Any) -> Self:
+    def start(self, X: Any, y: Any = None) -> Self:
         """Check parameters and data and draw the initial weights, all that comes before epoch 1.
 
         `fit_epochs(X, y, resume=True)` then trains from there.
@@ -93,7 +102,7 @@ class Fitting(Prediction):
         return self
 
     def fit_epochs(
-        self, X: Any, y: Any, *, resume: bool = False, progress: Progress | None = None
+        self, X: Any, y: Any = None, *, resume: bool = False, progress: Progress | None = None
     ) -> Iterator[EpochRecord]:
         """Train, and yield a record after each epoch; the classifier is usable at each yield.
 
@@ -128,7 +137,7 @@ class Fitting(Prediction):
         plan = self._epochs_plan(self.max_iter, schedule, greedy=self._is_greedy())
         yield from self._run(x, labels, plan, progress)
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None) -> Self:
         """Train for one pass over (X, y) at a constant learning rate, keeping what was learned.
 
         Parameters
@@ -160,11 +169,11 @@ class Fitting(Prediction):
 
     # -- pieces ------------------------------------------------------------------------------
 
-    def _check_fit_arguments(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, np.ndarray]:
+    def _check_fit_arguments(self, X: Any, y: Any, *, reset: bool) -> tuple[Samples, np.ndarray]:
         self._check_parameters()
         expected = None if reset else self.n_features_in_
         x = check_samples(X, expected_features=expected, owner=type(self).__name__)
-        target = check_targets(y, len(x))
+        target = check_targets(labels_of(X, y), len(x))
         if reset:
             remember_feature_names(self, X)
         else:
@@ -181,7 +190,7 @@ class Fitting(Prediction):
         with_warmup(constant, self.warmup_steps)
         self._optimizer()
 
-    def _start(self, x: Array, target: np.ndarray, classes: np.ndarray) -> None:
+    def _start(self, x: Samples, target: np.ndarray, classes: np.ndarray) -> None:
         require(
             len(classes) >= 2,
             f"{type(self).__name__} tells classes apart and needs at least 2, got one class: "
@@ -189,7 +198,10 @@ class Fitting(Prediction):
         )
         standardizer = self._fit_standardizer(x)
         self._augmentation(x.shape[1])
-        self._check_training_data(x if standardizer is None else standardizer(x), len(classes))
+        seen = first_rows(x, ROWS_AT_ONCE) if isinstance(x, Stream) else x
+        self._check_training_data(
+            seen if standardizer is None else standardizer(seen), len(classes)
+        )
         seed = draw_seed(self.random_state)
         # from here on nothing is refused: what was fitted before is kept until now
         self.classes_ = classes
@@ -207,13 +219,13 @@ class Fitting(Prediction):
         return Plan(count, self.batch_size, self.learning_rate_init, schedule, self.seed_, greedy)
 
     def _run(
-        self, x: Array, labels: np.ndarray, plan: Plan, progress: Progress | None
+        self, x: Samples, labels: np.ndarray, plan: Plan, progress: Progress | None
     ) -> Iterator[EpochRecord]:
         step = self._step(self.n_features_in_, len(self.classes_))
         done = len(self.history_)
         augment = self._augmentation(self.n_features_in_)
         for state, record in epochs(
-            self.state_, step, self._prepare(x), labels, plan,
+            self.state_, step, self._prepare_all(x), labels, plan,
             done=done, progress=progress, augment=augment,
         ):  # fmt: skip
             self.state_ = state

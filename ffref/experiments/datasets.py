@@ -8,7 +8,7 @@ import numpy as np
 from ffref._checks import require
 from ffref.data import (
     Samples,
-    Stream,
+    chosen_rows,
     describe,
     disk_and_ring,
     load,
@@ -105,11 +105,9 @@ def load_train_test(
         return TrainTest(*read_path(f"{data}/train"), *read_path(f"{data}/test"))
     X, y = read_path(data)
     held_out = _stratified(y, test_fraction)
-    return TrainTest(_chosen(X, ~held_out), y[~held_out], _chosen(X, held_out), y[held_out])
-
-
-def _chosen(X: Samples, mask: np.ndarray) -> Samples:
-    return X.subset(mask) if isinstance(X, Stream) else X[mask]
+    return TrainTest(
+        chosen_rows(X, ~held_out), y[~held_out], chosen_rows(X, held_out), y[held_out]
+    )
 
 
 def _next_characters() -> TrainTest:

@@ -24,9 +24,7 @@ from ffref.experiments.run_folder import (
     write_json,
     write_json_lines,
 )
-from ffref.training import EpochRecord
-
-_ROWS_AT_ONCE = 1024
+from ffref.training import ROWS_AT_ONCE, EpochRecord
 
 
 class Run(NamedTuple):
@@ -138,7 +136,7 @@ def _right(
     """How many samples each layer and each readout gets right, and which of both there are."""
     right: Counter[int | str] = Counter()
     done = 0
-    for rows in blocks(X, _ROWS_AT_ONCE):
+    for rows in blocks(X, ROWS_AT_ONCE):
         labels = y[done : done + len(rows)]
         done += len(rows)
         scores, readouts = classifier.readout_goodness(rows)
