@@ -136,14 +136,16 @@ def test_memory_of_training_and_prediction_is_bounded():
     rng = np.random.default_rng(0)
     X, y = rng.integers(256, size=(4096, 256), dtype=np.uint8), np.arange(4096) % 2
     stream = stream_array(X, y, highest=255, window_bytes=2**17)
-    model = small(HFFClassifier, max_iter=1).fit(X[:64], y[:64])
+    few = stream_array(X[:64], y[:64])
+    model = small(HFFClassifier, max_iter=1).fit(few)
+    model.score(few)  # what is compiled or imported at first use is no part of the samples
     tracemalloc.start()
     try:
         model.fit(stream).score(stream)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 3e6
+    assert peak < 1.5e6
 
 
 @each_kind

@@ -20,7 +20,6 @@ from ffref.estimators._validation import (
     remember_feature_names,
 )
 from ffref.training import (
-    ROWS_AT_ONCE,
     SCHEDULES,
     EpochRecord,
     Optimizer,
@@ -37,6 +36,9 @@ from ffref.training.schedules import constant
 from ffref.types import Array
 
 Progress = Callable[[int, int, int], None]
+
+_SEEN_OF_A_STREAM = 256
+"""Samples by which the data are judged before training."""
 
 
 class Fitting(Prediction):
@@ -198,7 +200,7 @@ class Fitting(Prediction):
         )
         standardizer = self._fit_standardizer(x)
         self._augmentation(x.shape[1])
-        seen = first_rows(x, ROWS_AT_ONCE) if isinstance(x, Stream) else x
+        seen = first_rows(x, _SEEN_OF_A_STREAM) if isinstance(x, Stream) else x
         self._check_training_data(
             seen if standardizer is None else standardizer(seen), len(classes)
         )
