@@ -96,6 +96,11 @@ class Evaluation(NamedTuple):
     through the relu's gate, so that silent units get it too"""
 
 
+def no_fault(params: Params) -> str:
+    """Of an objective whose own arrays cannot go wrong unseen."""
+    return ""
+
+
 class Objective(NamedTuple):
     """One layer's local objective: choices bound, arrays left open."""
 
@@ -110,3 +115,6 @@ class Objective(NamedTuple):
     evaluate: Callable[[Array, LayerContext, Params], Evaluation]
     """(activity, context, params) -> what `loss` and `grads` return, made of the same pieces, and
     what is logged"""
+    fault: Callable[[Params], str] = no_fault
+    """params -> what has gone wrong with them though every number is finite, as "collapsed
+    prototypes"; "" for nothing. Asked after each step: it must cost little"""

@@ -2,10 +2,11 @@
 
 from ffref.training.algorithm import Algorithm, contrastive, one_pass, unsupervised
 from ffref.training.diagnosis import diagnose
+from ffref.training.divergence import DivergenceError, check_alive, check_loss, check_state
 from ffref.training.loop import (
-    DivergenceError,
     EpochRecord,
     Plan,
+    Position,
     Step,
     epochs,
     format_record,
@@ -59,6 +60,7 @@ __all__ = [
     "Optimizer",
     "OptimizerState",
     "Plan",
+    "Position",
     "ReadoutTraining",
     "Recurrence",
     "Schedule",
@@ -66,6 +68,9 @@ __all__ = [
     "TrainingState",
     "activities",
     "bind_optimizer",
+    "check_alive",
+    "check_loss",
+    "check_state",
     "contrastive",
     "diagnose",
     "epochs",

@@ -10,6 +10,7 @@ import numpy as np
 
 from ffref.formulas import relu_vjp
 from ffref.training.algorithm import Algorithm
+from ffref.training.divergence import check_alive, check_loss, check_own
 from ffref.training.network import LocalLayer, Network, layer_activity
 from ffref.training.optimizers import Optimizer, OptimizerState
 from ffref.training.readout import network_features, readout_step
@@ -109,11 +110,14 @@ def local_step(
             break
         if depth in trained:
             grads, activity, evaluation = local_grads(layer, inputs, context, objective)
+            check_loss(evaluation.loss, f"layer {depth + 1}")
+            check_alive(activity, f"layer {depth + 1}")
             reports[depth] = LayerReport(evaluation.loss, evaluation.accuracy)
             slots[depth] = _update(optimizer, layer, grads, slots[depth], learning_rate)
             params = objective.advance(activity, context, layer.params)
             for kept, advanced in zip(layer.params, params, strict=True):
                 np.copyto(kept, advanced)
+            check_own(objective.fault(layer.params), f"layer {depth + 1}")
         else:
             activity = layer_activity(layer, inputs)
             evaluation = objective.evaluate(activity, context, layer.params)
