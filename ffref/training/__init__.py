@@ -29,6 +29,7 @@ from ffref.training.recurrent import (
     recurrent_step,
 )
 from ffref.training.schedules import SCHEDULES, Schedule, with_warmup
+from ffref.training.score_weights import fit_score_weights
 from ffref.training.step import (
     LayerReport,
     LocalGrads,
@@ -61,6 +62,7 @@ __all__ = [
     "contrastive",
     "diagnose",
     "epochs",
+    "fit_score_weights",
     "format_record",
     "hidden_representation",
     "in_blocks",
