@@ -37,17 +37,30 @@ def test_cosines_of_plus_and_minus_one_stay_finite(kind, dtype, per_class, cosin
         assert np.all(np.linalg.norm(gradient, axis=-1) * length <= 2 * 6 / 0.05)
 
 
-def test_the_push_at_small_angles_keeps_its_size():
-    # one prototype a class at right angles, the sample at angle t from its own: turned by the
-    # margin alone, however small t is; d / d cosine is 1e8 there
-    for angle in (1e-2, 1e-8, 1e-100):
-        sample = np.array([[np.cos(angle), 0.0, np.sin(angle)]])
-        d_activity, _ = margin_loss_grads("additive-angular")(
-            sample, np.array([0]), np.eye(2, 3), temperature=1.0, margin=0.5
-        )
-        p_other = 1 / (1 + np.exp(np.cos(angle + 0.5)))
-        expected = p_other * np.sin(angle + 0.5)
-        assert np.isclose(d_activity[0, 2], expected * np.cos(angle), rtol=1e-12)
+@each_float
+@pytest.mark.parametrize("angle", [1e-2, 1e-3, 1e-6, 1e-10, 1e-30, 0.0])
+def test_the_push_at_small_angles_keeps_its_size(dtype, angle):
+    # prototypes at right angles, the sample at a small angle from its own: it is turned by the
+    # margin alone, while d / d cosine grows to 1e10 and more
+    frame, _ = np.linalg.qr(np.random.default_rng(34).normal(size=(6, 3)))
+    own, other, aside = frame.T
+    sample = np.cos(angle) * own + np.sin(angle) * aside
+    d_activity, d_prototypes = margin_loss_grads("additive-angular")(
+        sample[None].astype(dtype),
+        np.array([0]),
+        np.stack([own, other]).astype(dtype),
+        temperature=1.0,
+        margin=0.5,
+    )
+    p_other = 1 / (1 + np.exp(np.cos(angle + 0.5)))
+    slope = p_other * np.sin(angle + 0.5)
+    rounding = float(np.finfo(dtype).eps) / max(angle, 1e-100)
+    if rounding < 1e-2:  # the digits of the angle that the arrays hold
+        assert np.isclose(d_activity[0] @ aside, slope * np.cos(angle), rtol=4 * rounding)
+        assert np.isclose(d_prototypes[0] @ aside, -slope, rtol=4 * rounding)
+    # whatever the angle: no longer than the slope, besides what turns the sample to the other
+    assert np.linalg.norm(d_activity[0] - p_other * other) < 2 * slope
+    assert np.linalg.norm(d_prototypes[0]) < 2 * slope
 
 
 @each_kind

@@ -1,8 +1,6 @@
 """Angular margins: the angle to each prototype of the true class is made to look larger.
 
-Derivation: docs/derivations/hff.md, equations HFF.15 to HFF.23. All derivatives are taken in the
-angle: d angle / d cosine is infinite at cosines of 1 and -1, while along the sphere the angle has
-slope 1, so that every push stays finite.
+Derivation: docs/derivations/hff.md, equations HFF.15 to HFF.23.
 """
 
 import math
@@ -12,13 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from ffref._checks import check_number, require
-from ffref.formulas.norms import l2_direction
-from ffref.kernels import matmul_tn
+from ffref.formulas.norms import row_dot
 from ffref.objectives.hff.sphere import Sphere
 from ffref.types import Array, Labels
 
 Bend = Callable[[Array, float], tuple[Array, Array]]
 """(angle, margin) -> what stands in the cosine's place, and its slope in the angle"""
+
+_STEEP = 0.9
+"""Cosines from here on say little of their angle: 1 - u^2 has lost digits."""
 
 
 class OwnCosine(NamedTuple):
@@ -27,44 +27,42 @@ class OwnCosine(NamedTuple):
     value: Array
     """(batch, per_class)"""
     slope: Array
-    """(batch, per_class) in the angle"""
-    prototype_direction: Array
-    """(batch, per_class, units) q of the true class"""
-    to_prototype: Array
-    """(batch, per_class, units) unit vector at z, tangent to the sphere, that points to q"""
+    """(batch, per_class) in the cosine"""
 
 
 def bend_own(sphere: Sphere, labels: Labels, bend: Bend, margin: float) -> OwnCosine:
-    """Bend the cosines between each sample and the prototypes of its class."""
-    _, classes, per_class = sphere.cosine.shape
-    own = sphere.prototype_direction.reshape(classes, per_class, -1)[labels]
+    """Bend the cosines between each sample and the prototypes of its class.
+
+    The slope in a cosine grows beyond bounds towards 1 and -1, but what it makes of the activity
+    and the prototypes is a vector of the length of the slope in the angle.
+    """
     cosine = sphere.cosine[np.arange(len(labels)), labels]
-    to_prototype, sine = _unit(own - cosine[:, :, None] * sphere.direction[:, None])
-    angle = np.arctan2(sine, cosine)  # (HFF.15)
-    return OwnCosine(*bend(angle, margin), own, to_prototype)
+    sine = _sines(sphere, labels, cosine)
+    angle = np.arctan2(sine, cosine)  # (HFF.16)
+    value, slope = bend(angle, margin)
+    # below: rounding decides where the prototype lies, which is as good as on top of it
+    told_apart = sine > 4 * np.finfo(sine.dtype).eps
+    in_cosine = np.zeros_like(slope)
+    np.divide(-slope, sine, out=in_cosine, where=told_apart)  # (HFF.22)
+    return OwnCosine(value, in_cosine)
 
 
-def pull_angles(
-    sphere: Sphere, labels: Labels, own: OwnCosine, d_value: Array
-) -> tuple[Array, Array]:
-    """d_value (batch, per_class) -> what is added to the derivatives in both directions."""
-    _, classes, per_class = sphere.cosine.shape
-    d_angle = (d_value * own.slope)[:, :, None]  # (HFF.21)
-    d_direction = -(d_angle * own.to_prototype).sum(axis=1)  # (HFF.22)
-    cosine = sphere.cosine[np.arange(len(labels)), labels][:, :, None]
-    to_activity, _ = _unit(sphere.direction[:, None] - cosine * own.prototype_direction)
-    pushes = -(d_angle * to_activity).reshape(len(labels), -1)
-    is_own = (labels[:, None] == np.arange(classes)).astype(pushes.dtype)
-    d_prototypes = matmul_tn(is_own, pushes).reshape(classes * per_class, -1)  # (HFF.23)
-    return d_direction, d_prototypes
+def _sines(sphere: Sphere, labels: Labels, cosine: Array) -> Array:
+    sine = np.sqrt(np.maximum((1 - cosine) * (1 + cosine), 0))  # (HFF.15)
+    row, k = np.nonzero(np.abs(cosine) > _STEEP)
+    prototype = labels[row] * cosine.shape[1] + k
+    apart = sphere.prototype_direction[prototype]
+    apart -= cosine[row, k][:, None] * sphere.direction[row]
+    sine[row, k] = np.sqrt(row_dot(apart, apart))
+    return sine
 
 
 def additive_angular(angle: Array, margin: float) -> tuple[Array, Array]:
     """cos(angle + margin), and past pi - margin a cosine that is lowered by margin sin(margin)."""
     within = angle <= math.pi - margin
     lowered = np.cos(angle) - margin * math.sin(margin)
-    value = np.where(within, np.cos(angle + margin), lowered)  # (HFF.16)
-    slope = np.where(within, -np.sin(angle + margin), -np.sin(angle))  # (HFF.17)
+    value = np.where(within, np.cos(angle + margin), lowered)  # (HFF.17)
+    slope = np.where(within, -np.sin(angle + margin), -np.sin(angle))  # (HFF.18)
     return value, slope
 
 
@@ -72,8 +70,8 @@ def multiplicative_angular(angle: Array, margin: float) -> tuple[Array, Array]:
     """cos(margin angle), its rising pieces turned over and hung below: falls from 0 to pi."""
     piece = np.minimum(np.floor(angle * (margin / math.pi)), margin - 1)
     sign = 1 - 2 * (piece % 2)
-    value = sign * np.cos(margin * angle) - 2 * piece  # (HFF.18)
-    slope = -sign * margin * np.sin(margin * angle)  # (HFF.19)
+    value = sign * np.cos(margin * angle) - 2 * piece  # (HFF.19)
+    slope = -sign * margin * np.sin(margin * angle)  # (HFF.20)
     return value, slope
 
 
@@ -97,9 +95,3 @@ def check_angle_factor(margin: float) -> float:
         f"{margin!r}; SphereFace takes 4",
     )
     return number
-
-
-def _unit(vectors: Array) -> tuple[Array, Array]:
-    """Directions and lengths over the last axis of three; a zero vector stays zero."""
-    direction, length = l2_direction(vectors.reshape(-1, vectors.shape[-1]))
-    return direction.reshape(vectors.shape), length.reshape(vectors.shape[:-1])

@@ -2,7 +2,7 @@
 
 A loss is a `Margin` (what the true class has to overcome, and how the classes' logits are turned
 into a number) with its `Choices`. Derivation: docs/derivations/hff.md, equations HFF.4 to HFF.8,
-HFF.20, HFF.28 and HFF.29.
+HFF.21, HFF.23, HFF.28 and HFF.29.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import numpy as np
 
 from ffref._checks import check_labels, check_positive, require
 from ffref.formulas import log_mean_exp, log_mean_exp_grad
-from ffref.objectives.hff.angles import Bend, OwnCosine, bend_own, pull_angles
+from ffref.objectives.hff.angles import Bend, OwnCosine, bend_own
 from ffref.objectives.hff.sphere import Sphere, pull_from_sphere, pull_to_sphere, to_sphere
 from ffref.types import Array, Labels
 
@@ -82,7 +82,7 @@ def run(
         handicapped[samples, labels] -= amount
     else:
         own = bend_own(sphere, labels, margin.bend, amount)
-        handicapped[samples, labels] = log_mean_exp(own.value, scale=beta)  # (HFF.20)
+        handicapped[samples, labels] = log_mean_exp(own.value, scale=beta)  # (HFF.21)
     logits = handicapped / temperature  # (HFF.5)
     return Pass(sphere, score, own, logits, temperature, beta)
 
@@ -106,14 +106,11 @@ def pull_scores(seen: Pass, labels: Labels, grads: ScoreGrads) -> tuple[Array, A
     """d_activity (batch, units), and d_prototypes as rows (classes * per_class, units)."""
     d_score = grads.d_logits / seen.temperature  # (HFF.7)
     d_cosine = d_score[:, :, None] * grads.share  # (HFF.8)
-    if seen.own is None or grads.own_share is None:
-        return pull_from_sphere(seen.sphere, *pull_to_sphere(seen.sphere, d_cosine))
-    samples = np.arange(len(labels))
-    d_cosine[samples, labels] = 0
-    d_own = d_score[samples, labels][:, None] * grads.own_share
-    others = pull_to_sphere(seen.sphere, d_cosine)
-    added = pull_angles(seen.sphere, labels, seen.own, d_own)
-    return pull_from_sphere(seen.sphere, others[0] + added[0], others[1] + added[1])
+    if seen.own is not None and grads.own_share is not None:
+        samples = np.arange(len(labels))
+        d_value = d_score[samples, labels][:, None] * grads.own_share
+        d_cosine[samples, labels] = d_value * seen.own.slope  # (HFF.23)
+    return pull_from_sphere(seen.sphere, *pull_to_sphere(seen.sphere, d_cosine))
 
 
 def pull_temperature(
