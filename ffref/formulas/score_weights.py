@@ -29,7 +29,7 @@ def weighted_scores(scores: Array, weights: Array) -> Array:
     return (weights[:, None, None] * scores).sum(axis=0)  # (READ.6)
 
 
-def score_weights_loss(scores: Array, labels: Labels, weights: Array, *, typical: float) -> float:
+def score_weights_loss(scores: Array, labels: Labels, weights: Array, *, spread: float) -> float:
     """Cross-entropy of the weighted scores, and a prior on the weights; convex in them.
 
     J = mean_i cross_entropy(sum_l w_l S_li, label_i) + sum_l (w_l / w')^2 / (2 samples)
@@ -41,33 +41,33 @@ def score_weights_loss(scores: Array, labels: Labels, weights: Array, *, typical
     labels : (samples,) whole numbers in 0 .. classes - 1
     weights : (layers,) same dtype
         w.
-    typical : float
-        w' > 0: size of a weight that is to be expected. The prior counts as much as about one
-        sample; it keeps the weights finite where all samples are right.
+    spread : float
+        w' > 0: how large weights may well be. The prior keeps them finite where all samples are
+        right; a weight of w' costs as much as half a nat of one sample.
 
     Raises
     ------
     ValueError
-        If shapes or labels do not fit, or `typical` is not positive.
+        If shapes or labels do not fit, or `spread` is not positive.
 
     Examples
     --------
     >>> import numpy as np
     >>> scores = np.array([[[1.0, 0.0]]])  # one layer, one sample, two classes
-    >>> loss = score_weights_loss(scores, np.array([0]), np.array([0.0]), typical=1.0)
+    >>> loss = score_weights_loss(scores, np.array([0]), np.array([0.0]), spread=1.0)
     >>> round(loss, 6)  # log 2
     0.693147
     """
     fit = softmax_cross_entropy(weighted_scores(scores, weights), labels)
-    relative = weights / check_positive(typical, "typical")
+    relative = weights / check_positive(spread, "spread")
     return fit + float((relative**2).sum()) / (2 * len(labels))  # (READ.7)
 
 
 def score_weights_loss_grad(
-    scores: Array, labels: Labels, weights: Array, *, typical: float
+    scores: Array, labels: Labels, weights: Array, *, spread: float
 ) -> Array:
     """Derivative of `score_weights_loss` in `weights`, (layers,)."""
     d_logits = softmax_cross_entropy_grad(weighted_scores(scores, weights), labels)
     fit = (scores * d_logits).sum(axis=(1, 2))
-    prior = weights / check_positive(typical, "typical") ** 2 / len(labels)
+    prior = weights / check_positive(spread, "spread") ** 2 / len(labels)
     return np.asarray(fit + prior, weights.dtype)  # (READ.8)

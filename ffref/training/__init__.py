@@ -1,6 +1,7 @@
 """Optimisers, schedules, the local step, the loop, checkpoints and prediction."""
 
 from ffref.training.algorithm import Algorithm, contrastive, one_pass, unsupervised
+from ffref.training.classes import insert_classes
 from ffref.training.diagnosis import diagnose
 from ffref.training.loop import (
     DivergenceError,
@@ -73,6 +74,7 @@ __all__ = [
     "hidden_representation",
     "in_blocks",
     "initial_optimizer_states",
+    "insert_classes",
     "layer_activity",
     "layer_scores",
     "layer_units",

@@ -6,11 +6,11 @@ from scipy.optimize import minimize
 from ffref.formulas import score_weights_loss, score_weights_loss_grad
 from ffref.types import Array, Labels
 
-LEAST_SHARE = 1e-3
-"""of the typical weight: no layer's say is turned around"""
+LEAST_SHARE = 1e-4
+"""of the spread: no layer's say is turned around"""
 
 
-def fit_score_weights(scores: Array, labels: Labels, *, typical: float) -> Array:
+def fit_score_weights(scores: Array, labels: Labels, *, spread: float) -> Array:
     """Minimise `score_weights_loss` over weights above 0; deterministic.
 
     Parameters
@@ -18,8 +18,8 @@ def fit_score_weights(scores: Array, labels: Labels, *, typical: float) -> Array
     scores : (layers, samples, classes)
         Of held-out samples.
     labels : (samples,)
-    typical : float
-        Size of a weight that is to be expected, as 1 / temperature.
+    spread : float
+        How large weights may well be, as 10 / temperature.
 
     Returns
     -------
@@ -32,17 +32,17 @@ def fit_score_weights(scores: Array, labels: Labels, *, typical: float) -> Array
     >>> import numpy as np
     >>> scores = np.tile([[1.0, 0.0]], (1, 400, 1))
     >>> labels = np.repeat([0, 0, 0, 1], 100)
-    >>> fit_score_weights(scores, labels, typical=1.0).round(2)
+    >>> fit_score_weights(scores, labels, spread=1.0).round(2)
     array([1.08])
     """
     scores = scores.astype(np.float64)
     layers = len(scores)
 
     def value_and_slope(relative: Array) -> tuple[float, Array]:
-        weights = relative * typical
-        value = score_weights_loss(scores, labels, weights, typical=typical)
-        slope = score_weights_loss_grad(scores, labels, weights, typical=typical)
-        return value, slope * typical
+        weights = relative * spread
+        value = score_weights_loss(scores, labels, weights, spread=spread)
+        slope = score_weights_loss_grad(scores, labels, weights, spread=spread)
+        return value, slope * spread
 
     found = minimize(
         value_and_slope,
@@ -52,4 +52,4 @@ def fit_score_weights(scores: Array, labels: Labels, *, typical: float) -> Array
         bounds=[(LEAST_SHARE, None)] * layers,
         options={"ftol": 1e-14, "gtol": 1e-9, "maxiter": 500},
     )
-    return np.asarray(found.x * typical)
+    return np.asarray(found.x * spread)
