@@ -161,7 +161,7 @@ class Fitting(Prediction):
         X : (samples, features), y : (samples,)
         classes : array, optional
             All classes that will ever come; needed in the first call if y lacks some, and the
-            same in later calls.
+            same in later calls (in `HFFClassifier`, later calls may name new ones).
         """
         require(
             not self._is_greedy(),

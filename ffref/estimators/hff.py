@@ -1,6 +1,6 @@
 """Hyperspherical Forward-Forward as a classifier."""
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +32,9 @@ class HFFClassifier(WeighedReadout, StackedLayers):
     """Hyperspherical Forward-Forward: each layer classifies by cosines to learned prototypes.
 
     No negative samples, and one pass to predict. Formula and source: `ffref.objectives.hff`.
+    A later call of `partial_fit` may name new classes in `classes=`, with or without the old ones.
+    Their prototypes start at the mean directions of their samples in that call, at random where
+    there are none; nothing else changes but by the training that follows.
 
     Attributes
     ----------
@@ -180,19 +183,6 @@ class HFFClassifier(WeighedReadout, StackedLayers):
             )
             for activity in activities(self.state_.network, x)
         ]
-
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
-        """Train for one pass over (X, y) at a constant learning rate, keeping what was learned.
-
-        Parameters
-        ----------
-        X : (samples, features), y : (samples,)
-        classes : array, optional
-            In the first call: all classes, if y lacks some. Later: new classes that join, with or
-            without the old ones. Their prototypes start at the mean directions of their samples in
-            X, at random where there are none; nothing else changes before this pass trains.
-        """
-        return super().partial_fit(X, y, classes)
 
     def _known_classes(self, classes: Any) -> np.ndarray:
         if classes is None:
