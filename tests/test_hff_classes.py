@@ -120,8 +120,10 @@ def test_what_is_refused_changes_nothing():
         model.partial_fit(X, Y, classes=["1", "3"])
     with pytest.raises(ValueError, match="continuous"):
         model.partial_fit(X, Y, classes=[0.5])
+    with pytest.raises(ValueError, match="SphereFace takes 4"):
+        model.set_params(margin_kind="multiplicative-angular").partial_fit(X, Y, classes=[1, 3])
     assert model.classes_.tolist() == [0, 2]
-    assert same(outputs(model, X), before)
+    assert same(outputs(model.set_params(margin_kind="additive-cosine"), X), before)
 
 
 def test_fit_forgets_who_joined():

@@ -159,6 +159,13 @@ def test_far_margins_and_zero_rows_stay_finite(dtype):
     assert np.isclose(slope, -1e4 / 1e-4, rtol=1e-3)
 
 
+@pytest.mark.parametrize("log_temperature", [61, -61, np.inf, np.nan])
+def test_a_temperature_that_ran_away_is_named(log_temperature):
+    params = np.array([log_temperature]), AXES
+    with pytest.raises(ArithmeticError, match="learned temperature became"):
+        hff_temperature(params)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -196,6 +196,7 @@ class HFFClassifier(WeighedReadout, StackedLayers):
         return np.union1d(self.classes_, named)
 
     def _join(self, classes: np.ndarray, x: Array, labels: Labels) -> None:
+        self._fitted_algorithm()  # refuses bad choices before anything changes
         is_new = ~np.isin(classes, self.classes_)
         new, rows = np.flatnonzero(is_new), np.flatnonzero(is_new[labels])[:_MEANS_OF]
         rng = np.random.default_rng([self.seed_, 4, len(classes)])

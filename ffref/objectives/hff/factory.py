@@ -1,5 +1,7 @@
 """The objective of one layer: the choices of HFF, bound."""
 
+import math
+
 import numpy as np
 
 from ffref._checks import require
@@ -129,8 +131,14 @@ def hff_params(prototypes: Array, *, temperature: float, learn_temperature: bool
 
 
 def hff_temperature(params: Params) -> float:
-    """Learned temperature of a layer."""
-    return float(np.exp(params[0][0], dtype=np.float64))
+    """Learned temperature of a layer; ArithmeticError if learning has driven it out of range."""
+    log_temperature = float(params[0][0])
+    if not -60 < log_temperature < 60:
+        raise ArithmeticError(
+            f"the logarithm of a learned temperature became {log_temperature:.3g}; try a lower "
+            f"learning rate, or a fixed temperature"
+        )
+    return math.exp(log_temperature)
 
 
 def _checked_kind(margin_kind: str, margin: float, label_smoothing: float) -> Margin:
