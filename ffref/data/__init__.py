@@ -28,6 +28,7 @@ from ffref.data.stream import (
     blocks,
     chosen_rows,
     first_rows,
+    numbered_rows,
     shuffled_batches,
     stream_array,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "load_text",
     "names",
     "next_character",
+    "numbered_rows",
     "read_cifar10_batch",
     "read_cifar100",
     "read_idx",

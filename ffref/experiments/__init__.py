@@ -10,12 +10,23 @@ from ffref.experiments.datasets import (
     read_path,
 )
 from ffref.experiments.recipes import RECIPES
-from ffref.experiments.training import Run, evaluate, new_run, old_run, test, train
+from ffref.experiments.training import (
+    CHECKPOINT_MINUTES,
+    Run,
+    StoppedError,
+    evaluate,
+    new_run,
+    old_run,
+    test,
+    train,
+)
 
 __all__ = [
+    "CHECKPOINT_MINUTES",
     "DEFAULT_TEST_FRACTION",
     "RECIPES",
     "Run",
+    "StoppedError",
     "TrainTest",
     "check_data_dir",
     "evaluate",

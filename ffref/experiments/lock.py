@@ -13,6 +13,7 @@ except ImportError:  # not a POSIX system: nothing is locked
     flock = None  # type: ignore[assignment]
 
 NAME = ".lock"
+_LOCKS = flock is not None
 
 
 class Lock:
@@ -39,7 +40,7 @@ class Lock:
 
     def __init__(self, folder: Path) -> None:
         self._path, self._descriptor, self._owner = folder / NAME, -1, os.getpid()
-        while flock is not None and not self._is_held():
+        while _LOCKS and not self._is_held():
             self.release()
             try:
                 self._take()

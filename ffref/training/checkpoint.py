@@ -18,6 +18,7 @@ from ffref.layers import Dense, Readout
 from ffref.training.files import write_whole
 from ffref.training.network import LocalLayer
 from ffref.training.optimizers import OptimizerState
+from ffref.training.step import TrainingState
 
 CHECKPOINT, PREVIOUS = "checkpoint.npz", "checkpoint-previous.npz"
 """In a run folder: the newest checkpoint, and the one before."""
@@ -168,6 +169,12 @@ def readout_from_arrays(
     slots = tuple(_numbered(arrays, f"readout.slot{i}.") for i in range(len(weights)))
     state = OptimizerState(int(arrays["readout.step"]), slots)
     return Readout(weights, arrays["readout.bias"]), state
+
+
+def state_to_arrays(state: TrainingState) -> dict[str, np.ndarray]:
+    """Name every array that training changes."""
+    arrays = layers_to_arrays(state.network.layers, state.optimizer)
+    return arrays | readout_to_arrays(state.network.readout, state.readout_optimizer)
 
 
 def _numbered(arrays: Mapping[str, np.ndarray], prefix: str) -> tuple[np.ndarray, ...]:

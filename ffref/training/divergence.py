@@ -55,7 +55,7 @@ def check_alive(activity: Array, owner: str) -> None:
 def check_own(fault: str, owner: str) -> None:
     """Refuse what an objective says of its own arrays, "" for nothing."""
     if fault:
-        raise DivergenceError(f"{fault} of {owner}")
+        raise DivergenceError(f"{owner} has {fault}")
 
 
 def check_state(state: "TrainingState") -> None:

@@ -78,23 +78,28 @@ class EpochRecord(NamedTuple):
     learning_rate: float
     """of the epoch's last step"""
     seconds: float
+    validation: float | None = None
+    """share of held-out samples right, after the epoch; None where none are held out"""
 
 
 def format_record(record: EpochRecord) -> str:
-    """One line for an epoch: loss and accuracy of each layer.
+    """One line for an epoch: loss and accuracy of each layer, accuracy on held-out samples.
 
     Examples
     --------
     >>> format_record(EpochRecord(3, (0.5, 0.25), (0.9, 0.95), 0.001, 1.5))
     'epoch   3  loss 0.5000 0.2500  accuracy 0.9000 0.9500  rate 0.001  1.5 s'
+    >>> format_record(EpochRecord(3, (0.5,), (0.9,), 0.001, 1.5, validation=0.875))
+    'epoch   3  loss 0.5000  accuracy 0.9000  validation 0.8750  rate 0.001  1.5 s'
     """
 
     def words(values: tuple[float | None, ...]) -> str:
         return " ".join("-" if value is None else f"{value:.4f}" for value in values)
 
+    held_out = "" if record.validation is None else f"  validation {record.validation:.4f}"
     return (
         f"epoch {record.epoch:3d}  loss {words(record.loss)}  accuracy {words(record.accuracy)}"
-        f"  rate {record.learning_rate:.3g}  {record.seconds:.1f} s"
+        f"{held_out}  rate {record.learning_rate:.3g}  {record.seconds:.1f} s"
     )
 
 
@@ -148,11 +153,7 @@ def epochs(
     for epoch in range(done + 1, total_epochs(plan, step.layers) + 1):
         now = position or start._replace(epoch=epoch)
         position = None
-        for state, now in _rest_of_epoch(state, step, x, labels, plan, now, augment):
-            if after_batch is not None:
-                after_batch(state, now)
-        with _named(now):
-            check_state(state)
+        state, now = _rest_of_epoch(state, step, x, labels, plan, now, after_batch, augment)
         yield state, _record(now, _learning_rate(plan, now, now.of - 1))
 
 
@@ -163,9 +164,10 @@ def _rest_of_epoch(
     labels: Labels,
     plan: Plan,
     position: Position,
+    after_batch: Callable[[TrainingState, Position], None] | None,
     augment: Callable[[Array, np.random.Generator], Array] | None,
-) -> Iterator[tuple[TrainingState, Position]]:
-    """Train, and yield the state and its position after each batch that is left."""
+) -> tuple[TrainingState, Position]:
+    """Train on the batches that are left."""
     began = perf_counter() - position.seconds
     rng = np.random.default_rng([plan.seed, 1, position.epoch - 1])
     trained = _trained_layers(plan, step.layers, position.epoch)
@@ -183,7 +185,12 @@ def _rest_of_epoch(
                 trained=trained,
             )
         position = _moved_on(position, reports, len(rows), rng, perf_counter() - began)
-        yield state, position
+        if after_batch is not None:
+            with _named(position):
+                after_batch(state, position)
+    with _named(position):
+        check_state(state)
+    return state, position
 
 
 @contextmanager
