@@ -294,7 +294,7 @@ def _no_space(*_):
 
 def test_disk_full_while_the_checkpoint_is_written(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("ffref.training.checkpoint.os.fsync", _no_space)
+        patch.setattr("ffref.training.files.os.fsync", _no_space)
         outcome = run(*TRAIN, "--out", "run", "--quiet")
     assert_one_line(outcome)
     assert "No space left" in outcome.err
@@ -341,5 +341,6 @@ def test_changed_config(change, tmp_path):
     path = tmp_path / "run/config.json"
     config = json.loads(path.read_text(encoding="utf-8")) | change
     path.write_text(json.dumps(config), encoding="utf-8")
-    (tmp_path / "run/checkpoint.npz").unlink()
+    for checkpoint in (tmp_path / "run").glob("checkpoint*.npz"):
+        checkpoint.unlink()
     _refused_without_trace(tmp_path, ["train", "--resume", "run"])

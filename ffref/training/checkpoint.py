@@ -63,7 +63,7 @@ def write_checkpoint(
     record = {"format": FORMAT, **record}
     text = json.dumps({"digest": _digest(arrays, record), **record})
     contents: dict[str, Any] = {_RECORD: np.frombuffer(text.encode(), np.uint8), **arrays}
-    write_whole(path, lambda file: np.savez(file, **contents), keep=keep)
+    write_whole(path, lambda file: np.savez(file, **contents), durable=True, keep=keep)
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -9,9 +9,13 @@ from ffref.data.files import reason
 
 
 def write_whole(
-    path: Path, write: Callable[[BinaryIO], object], *, keep: Path | None = None
+    path: Path,
+    write: Callable[[BinaryIO], object],
+    *,
+    durable: bool = False,
+    keep: Path | None = None,
 ) -> None:
-    """Write a file under a temporary name, flush it to disk, and rename it to `path`.
+    """Write a file under a temporary name and rename it to `path`.
 
     A reader sees the old file or the new one, never half of one.
 
@@ -20,6 +24,8 @@ def write_whole(
     path : Path
     write : callable
         Writes the contents to the open file that it is given.
+    durable : bool
+        Flush the file and its folder to disk, so that this also holds after a power failure.
     keep : Path, optional
         The name under which what stood at `path` stays, in the same folder. Whenever the process
         ends, the old or the new file is there whole, under one of the two names.
@@ -36,12 +42,14 @@ def write_whole(
         try:
             with temporary.open("wb") as file:
                 write(file)
-                file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             if keep is not None and path.is_file():
                 path.replace(keep)
             temporary.replace(path)
-            _flush_folder(path.parent)
+            if durable:
+                _flush_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:

@@ -198,11 +198,8 @@ def hff_fault(prototypes: Array) -> str:
     """
     directions = l2_normalize(prototypes.reshape(-1, prototypes.shape[-1]))
     mean = l2_normalize(directions.mean(axis=0, keepdims=True))
-    if (
-        len(prototypes) < 2
-        or prototypes.shape[-1] < 2
-        or (directions @ mean[0]).min() <= COLLAPSED
-    ):
+    spread_out = (directions @ mean[0]).min() <= COLLAPSED
+    if spread_out or min(len(prototypes), prototypes.shape[-1]) < 2:
         return ""
     return "prototypes that point the same way for all classes"
 
