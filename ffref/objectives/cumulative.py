@@ -6,6 +6,8 @@ Derivation: docs/derivations/cumulative.md, equations CUM.1 to CUM.13. What coun
 how much of a layer's gradient is left, is in `ffref.formulas.free_riding`.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,7 @@ from ffref.formulas.free_riding import (
     remedy_weights,
 )
 from ffref.formulas.pairs import Pairs, pair_margin, pair_margin_vjp, pair_rows
+from ffref.method import Contrastive, LayerPlace, Method, setting
 from ffref.types import Array, Evaluation, Goodness, LayerContext, Objective, Params
 
 
@@ -272,3 +275,52 @@ def _check_weight(weight: float | Array, name: str, margin: Array) -> float | Ar
         f"{weight.shape}",
     )
     return weight.astype(margin.dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user of cumulative goodness may choose."""
+
+    remedy: str = setting(
+        default="none",
+        help="against free-riding of layers on those below",
+        more="With per-block nothing is carried; gated carries less of a pair that is won; "
+        "depth-scaled and calibrated add the layer's own loss.",
+        choices=REMEDIES,
+    )
+    carried_weight: float = setting(
+        default=1.0,
+        help="how much of the margin of the layers below counts",
+        check=check_number,
+        needs=("remedy", ("none", "gated", "depth-scaled", "calibrated")),
+    )
+    steepness: float = setting(
+        default=STEEPNESS, help="of the loss in the margin of a pair", check=check_positive
+    )
+
+
+def _objective(choices: Choices, place: LayerPlace) -> Objective:
+    return cumulative(
+        depth=place.depth,
+        layers=place.layers,
+        remedy=choices.remedy,
+        steepness=choices.steepness,
+        carried_weight=choices.carried_weight,
+    )
+
+
+def _goodness(choices: Choices) -> Goodness:
+    return MEAN_OF_SQUARES
+
+
+METHOD = Method(
+    name="cumulative",
+    title="CumulativeFF",
+    summary="Cumulative goodness: a layer is judged by its own margin and those below it.",
+    source="Yousefiramandi (2026), arXiv:2605.06240",
+    family=Contrastive(_goodness),
+    objective=_objective,
+    choices=Choices,
+    defaults={"readout": "sum"},
+    example="(64,), max_iter=10, learning_rate_init=0.003, label_strength=4.0, random_state=0",
+)

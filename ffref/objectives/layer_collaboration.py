@@ -5,10 +5,13 @@ Algorithm", arXiv:2305.12393.
 Derivation: docs/derivations/layer_collaboration.md, equations COLLAB.1 to COLLAB.6.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ffref._checks import check_number, check_polarity, require
 from ffref.formulas import SUM_OF_SQUARES, sigmoid, softplus
+from ffref.method import Contrastive, LayerPlace, Method, mean_over_units, setting
 from ffref.types import Array, Evaluation, Goodness, LayerContext, Objective, Params
 
 OTHERS = ("below", "all")
@@ -203,3 +206,48 @@ def _grad(margin: Array, polarity: Array, goodness_grad: Array) -> Array:
     d_goodness = -polarity * sigmoid(-margin) / len(margin)  # (COLLAB.5)
     goodness_grad *= d_goodness[:, None]  # (COLLAB.6)
     return goodness_grad
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user of layer collaboration may choose."""
+
+    others: str = setting(
+        default="below",
+        help="layers whose goodness is added",
+        more="Of all others: each batch passes through the network once more before the step.",
+        choices=OTHERS,
+    )
+    threshold: float | None = setting(
+        default=None,
+        help="of the summed goodness; default: the layer's units, times the layers summed",
+        check=check_number,
+    )
+
+
+def _objective(choices: Choices, place: LayerPlace) -> Objective:
+    summed = place.depth + 1 if choices.others == "below" else place.layers
+    threshold = float(summed * place.units) if choices.threshold is None else choices.threshold
+    return layer_collaboration(threshold=threshold, others=choices.others)
+
+
+def _goodness(choices: Choices) -> Goodness:
+    return SUM_OF_SQUARES
+
+
+def _asks_for_network_goodness(choices: Choices) -> bool:
+    return choices.others == "all"
+
+
+METHOD = Method(
+    name="layer-collaboration",
+    title="LayerCollaboration",
+    summary="Layer collaboration: a layer's goodness counts together with that of other layers.",
+    source="Lorberbom, Gat, Adi, Schwing, Hazan (2024), arXiv:2305.12393",
+    family=Contrastive(_goodness, _asks_for_network_goodness),
+    objective=_objective,
+    choices=Choices,
+    logits=mean_over_units,
+    defaults={"readout": "sum"},
+    example="(128,), max_iter=20, learning_rate_init=0.003, label_strength=4.0, random_state=0",
+)

@@ -5,12 +5,15 @@ Forward-Forward Algorithm for Optimizing Convergence", arXiv:2303.08418v1.
 Derivation: docs/derivations/symba.md, equations SB.1 to SB.3.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ffref._checks import check_polarity, check_positive
 from ffref.formulas import MEAN_OF_SQUARES, sigmoid, softplus
 from ffref.formulas.pairs import Pairs, pair_margin, pair_margin_vjp, pair_rows
+from ffref.method import Contrastive, LayerPlace, Method, setting
 from ffref.types import Array, Evaluation, Goodness, LayerContext, Objective, Params
 
 STEEPNESS = 4.0
@@ -136,3 +139,32 @@ def _grad(margin: Array, alpha: float, pairs: Pairs, goodness_grad: Array) -> Ar
     d_margin = -alpha * sigmoid(-alpha * margin) / len(margin)  # (SB.2)
     goodness_grad *= pair_margin_vjp(d_margin, pairs, len(goodness_grad))[:, None]  # (SB.3)
     return goodness_grad
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user of SymBa may choose."""
+
+    steepness: float = setting(
+        default=STEEPNESS, help="of the loss in the margin of a pair", check=check_positive
+    )
+
+
+def _objective(choices: Choices, place: LayerPlace) -> Objective:
+    return symba(steepness=choices.steepness)
+
+
+def _goodness(choices: Choices) -> Goodness:
+    return MEAN_OF_SQUARES
+
+
+METHOD = Method(
+    name="symba",
+    title="SymBa",
+    summary="SymBa: the true label's goodness above the wrong one's, by a loss without threshold.",
+    source="Lee, Song (2023), arXiv:2303.08418",
+    family=Contrastive(_goodness),
+    objective=_objective,
+    choices=Choices,
+    example="(64,), max_iter=10, learning_rate_init=0.003, label_strength=4.0, random_state=0",
+)
