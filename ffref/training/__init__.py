@@ -21,6 +21,7 @@ from ffref.training.optimizers import (
 )
 from ffref.training.prediction import (
     READOUTS,
+    ROWS_AT_ONCE,
     hidden_representation,
     in_blocks,
     layer_scores,
@@ -48,6 +49,7 @@ from ffref.training.step import (
 __all__ = [
     "OPTIMIZERS",
     "READOUTS",
+    "ROWS_AT_ONCE",
     "SCHEDULES",
     "Algorithm",
     "DivergenceError",
