@@ -1,0 +1,63 @@
+"""Families of cases: one file each, in which the library computes every quantity of a local step.
+
+A family is a record of functions. A new one (`cumulative`, `symba`, `faust`, `mono-forward`) adds a
+specification to specs.py, a file here, a scalar formulation in truth/, definitions of its cases,
+and one line to `FAMILIES`; nothing else knows families by name.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ffref.oracle.families import ff, hff, recurrent
+from ffref.oracle.families.layer import Axes, Values
+from ffref.oracle.specs import FFSpec, HFFSpec, RecurrentSpec
+from ffref.oracle.stack import layer_inputs, layers_of, prefix_of
+
+
+class Family(NamedTuple):
+    """How the library evaluates one kind of local step."""
+
+    spec: type
+    input_axes: Callable[[Any], Axes]
+    quantity_axes: Callable[[Any], Axes]
+    """names and axes of what comes out, in the order of computation"""
+    evaluate: Callable[[Any, Values], Values]
+    scales: Callable[[Any, Values, Values], dict[str, float]]
+    """(spec, inputs, values) -> natural scale of each quantity"""
+
+
+def _family(spec: type, module: Any) -> Family:  # noqa: ANN401
+    return Family(
+        spec, module.input_axes, module.quantity_axes, module.evaluate, module.scales
+    )
+
+
+FAMILIES = {
+    "ff": _family(FFSpec, ff),
+    "hff": _family(HFFSpec, hff),
+    "recurrent": _family(RecurrentSpec, recurrent),
+}
+
+
+def evaluate_layers(
+    family: Family, spec: Any, inputs: Values, dtype: DTypeLike  # noqa: ANN401
+) -> tuple[Values, dict[str, float]]:
+    """Every quantity of every layer, and its natural scale."""
+    cast = {
+        name: array if array.dtype.kind in "iu" else array.astype(dtype)
+        for name, array in inputs.items()
+    }
+    values: Values = {}
+    scales: dict[str, float] = {}
+    below: Values | None = None
+    for layer in layers_of(inputs):
+        own = layer_inputs(cast, layer, below)
+        below = family.evaluate(spec, own)
+        prefix = prefix_of(layer)
+        natural = family.scales(spec, own, below)
+        values |= {prefix + name: np.asarray(value) for name, value in below.items()}
+        scales |= {prefix + name: natural[name] for name in below}
+    return values, scales
