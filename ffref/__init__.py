@@ -39,6 +39,7 @@ _ROOMS = (
     "layers",
     "negatives",
     "objectives",
+    "oracle",
     "report",
     "training",
 )

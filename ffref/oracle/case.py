@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ffref._checks import require
-from ffref.oracle.families import FAMILIES, Family, Values
+from ffref.oracle.families import FAMILIES, Family
+from ffref.oracle.families.layer import Axes, Values
 from ffref.oracle.specs import Spec
-from ffref.oracle.stack import layer_inputs, layers_of, prefix_of
+from ffref.oracle.stack import layers_of, prefix_of
 from ffref.types import Array
 
 
@@ -46,7 +47,7 @@ class Case(NamedTuple):
     """the known mistake that it catches"""
     spec: Spec
     inputs: Values
-    axes: dict[str, tuple[str, ...]]
+    axes: Axes
     """in words, of every input and quantity; layouts translate by them"""
     golden: dict[str, Golden]
     """by quantity, in the order of computation; empty for a case of your own"""
@@ -66,7 +67,7 @@ class Case(NamedTuple):
         return self.id
 
 
-def new_case(id: str, spec: Spec, inputs: Values, *, why: str = "a case of your own") -> Case:  # noqa: A002
+def new_case(id: str, spec: Spec, inputs: Values, *, why: str = "a case of your own") -> Case:
     """Make a case of your own: any arrays, any specification of a family.
 
     Parameters
@@ -107,12 +108,10 @@ def new_case(id: str, spec: Spec, inputs: Values, *, why: str = "a case of your 
     return Case(id, why, spec, arrays, _checked_axes(id, family, spec, arrays), {})
 
 
-def _checked_axes(
-    id: str, family: Family, spec: Spec, arrays: Values  # noqa: A002
-) -> dict[str, tuple[str, ...]]:
+def _checked_axes(id: str, family: Family, spec: Spec, arrays: Values) -> Axes:
     """Axes of all inputs and quantities, if every input is there, and none besides."""
-    taken: dict[str, tuple[str, ...]] = {}
-    out: dict[str, tuple[str, ...]] = {}
+    taken: Axes = {}
+    out: Axes = {}
     for layer in layers_of(arrays):
         prefix = prefix_of(layer)
         for name, words in family.input_axes(spec).items():

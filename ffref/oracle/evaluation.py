@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ffref.oracle.case import Case
-from ffref.oracle.families import FAMILIES, Values, evaluate_layers
+from ffref.oracle.families import FAMILIES, evaluate_layers
+from ffref.oracle.families.layer import Values
 
 
 def evaluate(case: Case, dtype: DTypeLike = np.float64) -> Values:

@@ -19,7 +19,8 @@ class NormSpec(NamedTuple):
     """"none"; "l2": the norm is sqrt(sum x^2); "rms": it is sqrt(mean x^2)"""
     eps: float = 0.0
     place: str = "outside"
-    """"outside": x / (norm + eps); "inside": x / sqrt(norm^2 + eps); "least": x / max(norm, eps)"""
+    """"outside": x / (norm + eps); "inside": x / sqrt(norm^2 + eps); "least": x / max(norm, eps)
+    """
 
 
 class LayerSpec(NamedTuple):
@@ -160,10 +161,9 @@ def from_data(kind: type, data: dict[str, Any]) -> Any:  # noqa: ANN401
         elif isinstance(value, list):
             made[name] = tuple(value)
         else:
-            require(
-                not isinstance(value, str) or value in _WORDS[name],
-                f"{name} must be one of {', '.join(_WORDS[name])}, got {value!r}",
-            )
+            if isinstance(value, str):
+                words = ", ".join(_WORDS[name])
+                require(value in _WORDS[name], f"{name} must be one of {words}, got {value!r}")
             made[name] = value
     return kind(**made)
 

@@ -10,11 +10,10 @@ import numpy as np
 from ffref._checks import require
 from ffref.oracle.case import Case, new_case
 from ffref.oracle.definitions import ff, hff, recurrent
-from ffref.oracle.definitions.arrays import Definition
 from ffref.oracle.evaluation import evaluate_layers_of
 
 _MODULES = (ff, hff, recurrent)
-_SALTS = 200
+_SALTS = 1000
 _CLEAR_OF_ZERO = 2.0**-7
 """Every weighted sum is at least this share of its terms' sizes away from the relu's kink, so that
 rounding to bfloat16 does not move a unit across it."""
@@ -24,7 +23,8 @@ def defined_cases() -> Iterator[Case]:
     """Every case of the registry, without golden values.
 
     Arrays are drawn again, with another salt, until no weighted sum is near the relu's kink
-    (those that are exactly on it are meant to be).
+    (those that are exactly on it are meant to be) and every row has two active units (or is
+    meant not to).
     """
     for module in _MODULES:
         wanted = [definition.id for definition in module.definitions()]
@@ -33,22 +33,28 @@ def defined_cases() -> Iterator[Case]:
             if len(found) == len(wanted):
                 break
             for definition in module.definitions(f"#{salt}"):
-                if definition.id not in found and _is_clear(case := _case(definition)):
+                if definition.id in found:
+                    continue
+                case = new_case(
+                    definition.id, definition.spec, definition.inputs, why=definition.why
+                )
+                if _is_clear(case, definition.few_active):
                     found[definition.id] = case
         missing = sorted(set(wanted) - set(found))
         require(not missing, f"{_SALTS} draws leave {missing} near a kink of the relu")
         yield from (found[id_] for id_ in wanted)
 
 
-def _case(definition: Definition) -> Case:
-    return new_case(definition.id, definition.spec, definition.inputs, why=definition.why)
-
-
-def _is_clear(case: Case) -> bool:
+def _is_clear(case: Case, few_active: int) -> bool:
+    """No weighted sum is near the kink, and only rows that are meant to have few active units."""
     values, scales = evaluate_layers_of(case, np.float64)
     for name, array in values.items():
-        if name.endswith("preactivation") and not name.endswith("d_preactivation"):
+        if name.split(".")[-1] == "preactivation":
             sums = np.abs(array[array != 0])
             if sums.min(initial=np.inf) < _CLEAR_OF_ZERO * scales[name]:
+                return False
+        if name.split(".")[-1] == "activity":
+            active = (array.reshape(len(array), -1) > 0).sum(axis=1)
+            if (active < 2).sum() > few_active:
                 return False
     return True

@@ -4,7 +4,8 @@ Entry k of an array is an odd whole number between -127 and 127 over 64, made of
 array's name: seven significant bits, exact in bfloat16, float32 and float64, and never 0.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -25,9 +26,12 @@ class Definition(NamedTuple):
     why: str
     spec: Spec
     inputs: Values
+    few_active: int = 0
+    """rows that are meant to have fewer than two active units"""
 
 
 Change = Callable[[Array], Array]
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Row(NamedTuple):
@@ -36,12 +40,14 @@ class Row(NamedTuple):
     id: str
     """family/dialect/name"""
     why: str
-    choices: dict[str, Any] = {}
+    choices: Mapping[str, Any] = _NOTHING
     """of the specification, where it is not the dialect's"""
-    change: dict[str, Change | Array] = {}
+    change: Mapping[str, Any] = _NOTHING
     """of an input: a function of the array, or other numbers"""
     shape: tuple[int, ...] = ()
     """where it is not the family's"""
+    few_active: int = 0
+    """rows that are meant to have fewer than two active units"""
 
     def define(self, inputs: Values) -> Definition:
         """Change what the row says, in the dialect's specification and in the arrays."""
@@ -49,7 +55,7 @@ class Row(NamedTuple):
         spec = dialect_spec(family, dialect)._replace(**self.choices)
         for name, change in self.change.items():
             inputs[name] = change(inputs[name]) if callable(change) else change
-        return Definition(self.id, self.why, spec, inputs)
+        return Definition(self.id, self.why, spec, inputs, self.few_active)
 
 
 def times(factor: float) -> Change:

@@ -1,8 +1,8 @@
 """Families of cases: one file each, in which the library computes every quantity of a local step.
 
-A family is a record of functions. A new one (`cumulative`, `symba`, `faust`, `mono-forward`) adds a
-specification to specs.py, a file here, a scalar formulation in truth/, definitions of its cases,
-and one line to `FAMILIES`; nothing else knows families by name.
+A family is a record of functions. A new one (`cumulative`, `symba`, `faust`, `mono-forward`) adds
+a specification to specs.py, a file here and one line to `FAMILIES`, a scalar formulation in truth/
+and one line to its `FORMULATIONS`, definitions of its cases, and dialects.
 """
 
 from collections.abc import Callable
@@ -30,9 +30,7 @@ class Family(NamedTuple):
 
 
 def _family(spec: type, module: Any) -> Family:  # noqa: ANN401
-    return Family(
-        spec, module.input_axes, module.quantity_axes, module.evaluate, module.scales
-    )
+    return Family(spec, module.input_axes, module.quantity_axes, module.evaluate, module.scales)
 
 
 FAMILIES = {
@@ -43,7 +41,10 @@ FAMILIES = {
 
 
 def evaluate_layers(
-    family: Family, spec: Any, inputs: Values, dtype: DTypeLike  # noqa: ANN401
+    family: Family,
+    spec: Any,  # noqa: ANN401
+    inputs: Values,
+    dtype: DTypeLike,
 ) -> tuple[Values, dict[str, float]]:
     """Every quantity of every layer, and its natural scale."""
     cast = {

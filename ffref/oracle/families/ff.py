@@ -71,7 +71,7 @@ def evaluate(spec: FFSpec, inputs: Values) -> Values:
     layer = open_layer(spec.layer, inputs, x, params)
     sums = preactivation(spec.layer, layer, normalized)
     units = sums[0].size
-    objective = with_peer(spec, ff(**choices(spec, units)))
+    objective = with_peer(spec, objective_of(spec, units))
     grads, activity, found = local_grads(layer, flat(normalized), context(polarity), objective)
     d_preactivation = through_relu(spec.relu, found.d_activity, activity)
     if found.d_preactivation is not None:
@@ -98,10 +98,10 @@ def evaluate(spec: FFSpec, inputs: Values) -> Values:
     }
 
 
-def choices(spec: FFSpec | RecurrentSpec, units: int) -> dict[str, object]:
-    """What the library's objective binds: a low goodness that is good is a negative one."""
+def objective_of(spec: FFSpec | RecurrentSpec, units: int) -> Objective:
+    """Bind the library's objective: a low goodness that is good is a negative one."""
     name = spec.goodness if spec.sign > 0 else f"negative-{spec.goodness}"
-    return {"threshold": spec.sign * threshold_of(spec, units), "goodness": GOODNESS[name]}
+    return ff(threshold=spec.sign * threshold_of(spec, units), goodness=GOODNESS[name])
 
 
 def with_peer(spec: FFSpec, objective: Objective) -> Objective:

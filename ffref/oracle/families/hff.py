@@ -89,9 +89,7 @@ def evaluate(spec: HFFSpec, inputs: Values) -> Values:
         "score": score,
         "logit": logit,
         "loss": np.asarray(found.loss),
-        "d_logit": softmax_cross_entropy_grad(
-            logit, labels, label_smoothing=spec.label_smoothing
-        ),
+        "d_logit": softmax_cross_entropy_grad(logit, labels, label_smoothing=spec.label_smoothing),
         "d_activity": found.d_activity.reshape(sums.shape),
         "d_preactivation": d_preactivation.reshape(sums.shape),
         "d_weight": d_weight,

@@ -1,5 +1,7 @@
 """What the families share: encoding, normalisation, weighted sums and the gate, by the library."""
 
+from typing import Any
+
 import numpy as np
 
 from ffref.formulas import NORMS, relu_vjp
@@ -9,7 +11,7 @@ from ffref.oracle.specs import LabelSpec, LayerSpec, NormSpec
 from ffref.training import LocalLayer
 from ffref.types import Array, Params
 
-Values = dict[str, Array]
+Values = dict[str, Any]
 Axes = dict[str, tuple[str, ...]]
 
 ROWS = ("batch",)
@@ -110,5 +112,3 @@ def input_scale(x: Array, places: int) -> float:
     if x.ndim == 2:
         return float(np.abs(x).sum(axis=0).max())
     return float(np.abs(x).max(axis=(1, 2, 3)).sum()) * places
-
-

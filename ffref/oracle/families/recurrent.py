@@ -5,8 +5,7 @@ import numpy as np
 from ffref.formulas import relu
 from ffref.kernels import matmul, matmul_tn
 from ffref.layers import Dense
-from ffref.objectives.ff import ff
-from ffref.oracle.families.ff import choices, context, read_out
+from ffref.oracle.families.ff import context, objective_of, read_out
 from ffref.oracle.families.layer import (
     ROWS,
     Axes,
@@ -62,7 +61,7 @@ def evaluate(spec: RecurrentSpec, inputs: Values) -> Values:
     above = normalize(inputs["above"], spec.norm)
     polarity, weight, bias = inputs["polarity"], inputs["weight"], inputs["bias"]
     layer = LocalLayer(Dense(weight, bias), (inputs["top_down"],))
-    objective = ff(**choices(spec, len(bias)))
+    objective = objective_of(spec, len(bias))
     grads, state, found = recurrent_local_grads(
         layer, below, above, inputs["old"], context(polarity), objective, damping=spec.damping
     )

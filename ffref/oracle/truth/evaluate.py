@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from ffref.oracle.specs import Spec
 from ffref.oracle.stack import layer_inputs, layers_of, prefix_of
 from ffref.oracle.truth import ff, hff, recurrent
-from ffref.oracle.truth.numbers import MORE_DIGITS, Exact, ExactValues, exact, largest, mp
+from ffref.oracle.truth.numbers import (
+    MORE_DIGITS,
+    STILL_MORE_DIGITS,
+    Exact,
+    ExactValues,
+    exact,
+    largest,
+    mp,
+)
 from ffref.oracle.truth.steps import Formulation, Mode, Step, run
 from ffref.types import Array
 
@@ -63,8 +71,10 @@ def evaluate_exactly(
     kappas_below: dict[str, float] = {}
     for layer in layers_of(inputs):
         own = layer_inputs(given, layer, below)
+        with mp.workdps(STILL_MORE_DIGITS):
+            again = run(made.forward | made.backward, own, spec)
         with mp.workdps(MORE_DIGITS):
-            values, truths = _one_layer(made, spec, own)
+            values, truths = _one_layer(made, spec, own, again)
         kappas = dict.fromkeys(truths, float("nan"))
         if conditions:
             inherited = {} if below is None else {"x": kappas_below["activity"]}
@@ -76,10 +86,11 @@ def evaluate_exactly(
 
 
 def _one_layer(
-    made: Formulation, spec: Spec, inputs: ExactValues
+    made: Formulation, spec: Spec, inputs: ExactValues, again: ExactValues
 ) -> tuple[ExactValues, dict[str, Truth]]:
     base = run(made.forward, inputs, spec)
     values = run(made.backward, base, spec)
+    values = {name: _without_residue(array, again[name]) for name, array in values.items()}
     other = run(made.backward, base, spec, Mode(slope_at_kink=1))
     truths: dict[str, Truth] = {}
     for name in made.forward:
@@ -95,6 +106,15 @@ def _one_layer(
         agreement = _agreement(name, slopes, values[name], ~kinks)
         truths[name] = Truth(values[name], kind, reason, kinks, 0.0, agreement)
     return values, truths
+
+
+def _without_residue(array: Exact, again: Exact) -> Exact:
+    """Zero where more digits show that nothing but rounding is left."""
+    out = array.copy()
+    for index in np.ndindex(*out.shape):
+        if abs(again[index]) < 1e-40 * abs(out[index]):
+            out[index] = mp.mpf(0)
+    return out
 
 
 def _check_size(made: Formulation, values: ExactValues) -> None:

@@ -130,7 +130,7 @@ def d_cosine(v: ExactValues, spec: HFFSpec, mode: Mode) -> Exact:
 
 
 def turned(point: Exact, towards: Exact, u: Number) -> Exact:
-    """Slope of their cosine u in the point: (towards / |towards| - u point / |point|) / |point|."""
+    """Slope of their cosine u in point: (towards / |towards| - u point / |point|) / |point|."""
     size = length(point)
     return (towards / length(towards) - point * (u / size)) / size
 

@@ -1,4 +1,4 @@
-"""A layer in plain loops: encoding, normalisation, weighted sums, relu, and their transcription."""
+"""A layer in plain loops: encoding, normalisation, weighted sums, relu, and back through them."""
 
 from collections.abc import Iterator
 

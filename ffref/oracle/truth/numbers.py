@@ -23,6 +23,9 @@ and its derivative is 1e-100"""
 mp = mpmath.mp.clone()  # a context of our own: the global precision stays as it is
 mp.dps = DIGITS
 
+STILL_MORE_DIGITS = 260
+"""A number that is not the same with these is what a cancellation left over: it is 0."""
+
 Exact = NDArray[np.object_]
 """Array of numbers with many digits; labels stay whole numbers."""
 Number = Any

@@ -12,9 +12,11 @@ def formulation(spec: RecurrentSpec) -> Formulation:
     forward: dict[str, Step] = {
         "normalized_below": lambda v, s, mode: layer.normalized(v["below"], s.norm),
         "normalized_above": lambda v, s, mode: layer.normalized(v["above"], s.norm),
-        "preactivation": lambda v, s, mode: layer.weighted(v["normalized_below"], v["weight"])
-        + layer.weighted(v["normalized_above"], v["top_down"])
-        + v["bias"],
+        "preactivation": lambda v, s, mode: (
+            layer.weighted(v["normalized_below"], v["weight"])
+            + layer.weighted(v["normalized_above"], v["top_down"])
+            + v["bias"]
+        ),
         "activity": layer.activity,
         "state": state,
         "goodness": lambda v, s, mode: goodness(v["state"], s),

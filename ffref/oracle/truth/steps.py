@@ -39,7 +39,10 @@ PLAIN = Mode()
 
 
 def run(
-    steps: dict[str, Step], values: ExactValues, spec: Any, mode: Mode = PLAIN  # noqa: ANN401
+    steps: dict[str, Step],
+    values: ExactValues,
+    spec: Any,  # noqa: ANN401
+    mode: Mode = PLAIN,
 ) -> ExactValues:
     """Values with each step's result added; a name that is there already is not computed."""
     values = dict(values)
