@@ -32,7 +32,7 @@ def _step(case, given):
     v = {**given, **learned}
     {"ff": _ff, "hff": _hff, "recurrent": _recurrent}[case.family](case.spec, v)
     v["surrogate"].backward()
-    names = [n.split(".")[-1] for n in case.golden]
+    names = dict.fromkeys(n.split(".")[-1] for n in case.axes if n not in case.inputs)
     found = {n: v[n[2:]].grad if n.startswith("d_") else v[n] for n in names}
     return {n: torch.zeros_like(v[n[2:]]) if a is None else a.detach() for n, a in found.items()}
 

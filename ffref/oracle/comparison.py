@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ffref._checks import require
 from ffref.oracle.case import Case
 from ffref.oracle.evaluation import evaluate_layers_of
+from ffref.oracle.families import FAMILIES
 from ffref.oracle.layouts import Layout, axes_there, from_layout, layout_names, shape_there
 from ffref.oracle.report import GOLDEN, Finding, Report
 from ffref.oracle.tolerances import OF_ONES_OWN, UNIT_ROUNDOFF, floor
@@ -139,8 +140,11 @@ def _expectations(
         source = GOLDEN
     else:
         values, scales = evaluate_layers_of(reference, np.float64)
+        kinks = FAMILIES[reference.family].kinks(values)
         made = {
-            name: _Expected(value, reference.axes[name], general, floor(dtype, scales[name]), None)
+            name: _Expected(
+                value, reference.axes[name], general, floor(dtype, scales[name]), kinks.get(name)
+            )
             for name, value in values.items()
         }
         source = "ffref in float64"

@@ -106,7 +106,7 @@ def _read(folder: Path, id_: str) -> Case:
         for name, entry in about["quantities"].items()
     }
     spec = from_data(FAMILIES[about["family"]].spec, about["spec"])
-    axes = {name: tuple(entry["axes"]) for name, entry in about["arrays"].items()}
+    axes = {name: tuple(about["arrays"][name]["axes"]) for name in (*about["inputs"], *golden)}
     return Case(id_, about["why"], spec, inputs, axes, golden)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ffref.oracle.families import ff, hff, recurrent
-from ffref.oracle.families.layer import Axes, Values
+from ffref.oracle.families.layer import Axes, Values, no_kinks
 from ffref.oracle.specs import FFSpec, HFFSpec, RecurrentSpec
 from ffref.oracle.stack import layer_inputs, layers_of, prefix_of
 
@@ -27,15 +27,23 @@ class Family(NamedTuple):
     evaluate: Callable[[Any, Values], Values]
     scales: Callable[[Any, Values, Values], dict[str, float]]
     """(spec, inputs, values) -> natural scale of each quantity"""
+    kinks: Callable[[Values], Values]
+    """values -> by quantity, 1 where a case of one's own has no derivative"""
 
 
-def _family(spec: type, module: Any) -> Family:  # noqa: ANN401
-    return Family(spec, module.input_axes, module.quantity_axes, module.evaluate, module.scales)
+def _family(
+    spec: type,
+    module: Any,  # noqa: ANN401
+    kinks: Callable[[Values], Values] = no_kinks,
+) -> Family:
+    return Family(
+        spec, module.input_axes, module.quantity_axes, module.evaluate, module.scales, kinks
+    )
 
 
 FAMILIES = {
     "ff": _family(FFSpec, ff),
-    "hff": _family(HFFSpec, hff),
+    "hff": _family(HFFSpec, hff, hff.kinks),
     "recurrent": _family(RecurrentSpec, recurrent),
 }
 

@@ -105,6 +105,18 @@ def _context(inputs: Values) -> LayerContext:
     return LayerContext(labels, ones, np.full(len(x), -1), zeros, zeros)
 
 
+def kinks(values: Values) -> Values:
+    """A row of zeros has no direction, and so no derivative in it."""
+    marks: Values = {}
+    for name, array in values.items():
+        *layer, quantity = name.split(".")
+        if quantity == "activity":
+            silent = ~flat(array).any(axis=1)
+            marks[".".join([*layer, "d_activity"])] = np.zeros_like(array)
+            marks[".".join([*layer, "d_activity"])][silent] = 1
+    return marks
+
+
 def scales(spec: HFFSpec, inputs: Values, values: Values) -> dict[str, float]:
     """Natural scale of each quantity."""
     normalized, activity = values["normalized"], values["activity"]

@@ -97,6 +97,11 @@ def flat(x: Array) -> Array:
     return x.reshape(len(x), -1)
 
 
+def no_kinks(values: Values) -> Values:
+    """No entry of any derivative is without one, unless a weighted sum is exactly 0."""
+    return {}
+
+
 def sum_scale(layer: LayerSpec, inputs: Values, x: Array) -> float:
     """Size of the weighted sums before anything cancels: max over units of sum |x||w| + |b|."""
     magnitudes = {name: np.abs(inputs[name]) for name in ("weight", "bias")}
