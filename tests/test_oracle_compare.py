@@ -8,11 +8,13 @@ import pytest
 from ffref.oracle import (
     LAYOUTS,
     MismatchError,
+    NormSpec,
     check,
     compare,
     evaluate,
     find_case,
     inputs_in,
+    new_case,
 )
 from ffref.oracle.layouts import to_layout
 
@@ -104,6 +106,23 @@ def test_entries_at_a_kink_are_set_aside_and_counted():
     assert "1 entries at a kink" in str(report)
     other[tuple(at[0] - 1)] += 0.1
     assert not compare(case, {"d_preactivation": other}).ok
+
+
+def test_in_a_case_of_ones_own_what_rounding_decides_is_set_aside():
+    case = find_case("hff/reconstruction/dead-row")
+    own = new_case("hff/mine/a", case.spec, case.inputs)
+    mine = evaluate(own)
+    silent = mine["d_activity"].copy()
+    silent[1] = 9.0  # a row of zeros has no direction
+    assert compare(own, {"d_activity": silent}).ok
+    spec = case.spec._replace(norm=NormSpec("none"))
+    near = new_case("hff/mine/b", spec, {
+        "x": np.ones((1, 1)), "weight": np.ones((1, 3)), "labels": np.zeros(1, int),
+        "bias": np.array([0.5, 1.0, -1.0 + 1e-9]), "prototypes": np.eye(3)[:2, None]})  # fmt: skip
+    flipped = evaluate(near)["d_preactivation"].copy()
+    flipped[0, 2] = 0.0  # the weighted sum is 1e-9, and 0 in float32
+    assert compare(near, {"d_preactivation": flipped}, dtype="float32").ok
+    assert not compare(near, {"d_preactivation": flipped}, dtype="float64").ok
 
 
 def test_the_rule_scales_with_the_largest_entry_and_has_a_floor():

@@ -3,10 +3,9 @@
 import pytest
 
 from ffref.oracle import cases, check, compare
+from tests.torch_oracle import run, torch
 
-torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
-run = pytest.importorskip("tests.torch_oracle").run
 
 CASES = cases()
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ffref._checks import require
 from ffref.oracle.case import Case
 from ffref.oracle.evaluation import evaluate_layers_of
-from ffref.oracle.families import FAMILIES
+from ffref.oracle.families import FAMILIES, Family
+from ffref.oracle.families.layer import Values
 from ffref.oracle.layouts import Layout, axes_there, from_layout, layout_names, shape_there
 from ffref.oracle.report import GOLDEN, Finding, Report
 from ffref.oracle.tolerances import OF_ONES_OWN, UNIT_ROUNDOFF, floor
@@ -140,7 +141,7 @@ def _expectations(
         source = GOLDEN
     else:
         values, scales = evaluate_layers_of(reference, np.float64)
-        kinks = FAMILIES[reference.family].kinks(values)
+        kinks = _own_kinks(FAMILIES[reference.family], values, scales, dtype)
         made = {
             name: _Expected(
                 value, reference.axes[name], general, floor(dtype, scales[name]), kinks.get(name)
@@ -149,6 +150,17 @@ def _expectations(
         }
         source = "ffref in float64"
     return made, (reference.id, reference.why, source)
+
+
+def _own_kinks(family: Family, values: Values, scales: dict[str, float], dtype: str) -> Values:
+    """Entries without a derivative, or so near the relu's kink that rounding decides."""
+    marks = family.kinks(values)
+    for name, sums in values.items():
+        *layer, quantity = name.split(".")
+        if quantity == "preactivation":
+            near = np.abs(sums) <= 2 * UNIT_ROUNDOFF[dtype] * scales[name]
+            marks[".".join([*layer, "d_preactivation"])] = near.astype(np.float64)
+    return marks
 
 
 def _finding(

@@ -25,6 +25,7 @@ FORMAT = 1
 FOLDER = Path(__file__).parent / "golden"
 KINKS = "kinks."
 """Before the name of a quantity: where it has no derivative."""
+_DESCRIBED = ("kind", "reason", "scale", "kappa", "tolerance")
 
 
 def cases(
@@ -94,15 +95,7 @@ def _read(folder: Path, id_: str) -> Case:
         if about["arrays"][name].get("whole_numbers"):
             inputs[name] = array.astype(np.int64)
     golden = {
-        name: Golden(
-            arrays[name],
-            entry["kind"],
-            entry["reason"],
-            arrays.get(KINKS + name),
-            entry["scale"],
-            entry["kappa"],
-            entry["tolerance"],
-        )
+        name: Golden(value=arrays[name], kinks=arrays.get(KINKS + name), **entry)
         for name, entry in about["quantities"].items()
     }
     spec = from_data(FAMILIES[about["family"]].spec, about["spec"])
@@ -132,28 +125,8 @@ def write_case(folder: Path, case: Case, made_by: dict[str, Any]) -> None:
     home.mkdir(parents=True, exist_ok=True)
     arrays: Values = {name: array.astype(np.float64) for name, array in case.inputs.items()}
     arrays |= {name: golden.value for name, golden in case.golden.items()}
-    axes = dict(case.axes)
-    for name, golden in case.golden.items():
-        if golden.kinks is not None:
-            arrays[KINKS + name] = golden.kinks
-            axes[KINKS + name] = axes[name]
-    entries: dict[str, Any] = {}
-    offset = 0
-    for name, array in arrays.items():
-        entries[name] = {
-            "axes": list(axes[name]),
-            "shape": list(array.shape),
-            "offset": offset,
-            "sha256": array_hash(array),
-        }
-        if name in case.inputs and case.inputs[name].dtype.kind == "i":
-            entries[name]["whole_numbers"] = True
-        offset += array.size
-    flat = np.concatenate([array.ravel() for array in arrays.values()])
-    (home / "arrays.f64").write_bytes(flat.astype("<f8").tobytes())
-    lines = [" ".join(map(str, (n, e["offset"], *e["shape"]))) for n, e in entries.items()]
-    (home / "arrays.txt").write_text("\n".join(lines) + "\n")
-    np.savez_compressed(home / "arrays.npz", **arrays)
+    arrays |= {KINKS + n: g.kinks for n, g in case.golden.items() if g.kinks is not None}
+    entries = _entries(case, arrays)
     about = {
         "format": FORMAT,
         "id": case.id,
@@ -163,19 +136,35 @@ def write_case(folder: Path, case: Case, made_by: dict[str, Any]) -> None:
         "spec": as_data(case.spec),
         "inputs": list(case.inputs),
         "quantities": {
-            name: {
-                "kind": golden.kind,
-                "reason": golden.reason,
-                "scale": golden.scale,
-                "kappa": golden.kappa,
-                "tolerance": golden.tolerance,
-            }
+            name: {key: getattr(golden, key) for key in _DESCRIBED}
             for name, golden in case.golden.items()
         },
         "arrays": entries,
         "made_by": made_by,
     }
     (home / "case.json").write_text(_lines(about))
+    lines = [" ".join(map(str, (n, e["offset"], *e["shape"]))) for n, e in entries.items()]
+    (home / "arrays.txt").write_text("\n".join(lines) + "\n")
+    flat = np.concatenate([array.ravel() for array in arrays.values()])
+    (home / "arrays.f64").write_bytes(flat.astype("<f8").tobytes())
+    np.savez_compressed(home / "arrays.npz", **arrays)
+
+
+def _entries(case: Case, arrays: Values) -> dict[str, Any]:
+    """What case.json says of each array."""
+    entries: dict[str, Any] = {}
+    offset = 0
+    for name, array in arrays.items():
+        entries[name] = {
+            "axes": list(case.axes[name.removeprefix(KINKS)]),
+            "shape": list(array.shape),
+            "offset": offset,
+            "sha256": array_hash(array),
+        }
+        if name in case.inputs and case.inputs[name].dtype.kind == "i":
+            entries[name]["whole_numbers"] = True
+        offset += array.size
+    return entries
 
 
 def _lines(about: dict[str, Any]) -> str:

@@ -2,9 +2,9 @@
 
 A quantity's tolerance is MULTIPLE[dtype] * unit roundoff * condition number / largest entry. The
 condition number is the case's own, found with 50 digits; the multiple is measured: correct
-implementations (the library, and PyTorch's autograd) were at most 0.41 such units away, beyond the
-floor, over all cases and quantities in the three dtypes (docs/oracle.md, benchmarks/
-oracle_tolerances.py). float64 and float32 are given ten times that, bfloat16 two and a half times.
+implementations (the library, and PyTorch's autograd) were at most 0.58 such units away in float64
+and float32, 0.29 in bfloat16, beyond the floor, over all cases and quantities (docs/oracle.md,
+benchmarks/oracle_tolerances.py). They are given seven and three times that.
 """
 
 UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8}
@@ -12,7 +12,7 @@ UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8}
 MULTIPLE = {"float64": 4.0, "float32": 4.0, "bfloat16": 1.0}
 LOOSEST = 0.25
 """A dtype in which a quantity's tolerance would be larger cannot check that quantity."""
-OF_ONES_OWN = {"float64": 1e-12, "float32": 1e-4, "bfloat16": 0.1}
+OF_ONES_OWN = {"float64": 1e-12, "float32": 1e-4, "bfloat16": 0.25}
 """Relative tolerance for cases of your own, whose condition numbers nobody computed."""
 
 
