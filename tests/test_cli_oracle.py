@@ -50,7 +50,12 @@ def test_compare_in_another_layout(file, capsys):
 
 def test_bad_input_is_one_line(file, tmp_path, capsys):
     mine = file(dW=np.zeros(3))
+    text, one = tmp_path / "text.npz", tmp_path / "one.npy"
+    text.write_text("loss,0.5")
+    np.save(one, np.zeros(3))
     for arguments, message in (
+        (["compare", ID, str(text)], "is no .npz file of numbers; write it with numpy.savez"),
+        (["compare", ID, str(one)], "is no .npz file of numbers"),
         (["compare", "ff/none/none", mine], "there is no case 'ff/none/none'"),
         (["compare", ID, str(tmp_path / "none.npz")], "No such file"),
         (["compare", ID, mine], "the reference has no 'dW'"),

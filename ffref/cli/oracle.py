@@ -3,8 +3,11 @@
 import json
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ffref import oracle
 from ffref.oracle.exactness import precision_table
@@ -28,11 +31,23 @@ def _list(options: Namespace) -> int:
 
 def _compare(options: Namespace) -> int:
     case = oracle.find_case(options.case)
-    with np.load(options.file, allow_pickle=False) as arrays:
-        mine = {name: arrays[name] for name in arrays.files}
-    report = oracle.compare(case, mine, dtype=options.dtype, layout=options.layout)
+    report = oracle.compare(
+        case, _arrays(options.file), dtype=options.dtype, layout=options.layout
+    )
     print(json.dumps(report.as_data()) if options.json else report)
     return 0 if report.ok else 1
+
+
+def _arrays(file: str) -> dict[str, NDArray[Any]]:
+    """All arrays of an .npz file."""
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (ValueError, TypeError, AttributeError, EOFError, BadZipFile) as error:
+        raise ValueError(
+            f"{file} is no .npz file of numbers; write it with numpy.savez(FILE, d_weight=..., "
+            f"d_bias=...)"
+        ) from error
 
 
 def _precision(options: Namespace) -> int:

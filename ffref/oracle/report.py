@@ -1,5 +1,6 @@
 """What a comparison found, in words that fit on one screen."""
 
+import math
 from typing import Any, NamedTuple
 
 GOLDEN = "golden values, 50 digits rounded once"
@@ -93,7 +94,9 @@ class Report(NamedTuple):
 
     def as_data(self) -> dict[str, Any]:
         """Everything, for JSON."""
-        findings = [f._asdict() for f in self.findings]
+        findings = [
+            {name: _json(value) for name, value in f._asdict().items()} for f in self.findings
+        ]
         return {**self._asdict(), "ok": self.ok, "checked": self.checked, "findings": findings}
 
     def __str__(self) -> str:
@@ -136,6 +139,11 @@ class Report(NamedTuple):
             return f"compare(case, yours, dtype={self.dtype!r}, layout={self.layout or None!r})"
         layout = f" --layout {self.layout}" if self.layout else ""
         return f"ffref oracle compare {self.case} YOURS.npz --dtype {self.dtype}{layout}"
+
+
+def _json(value: Any) -> Any:  # noqa: ANN401
+    """JSON has no NaN: None where nothing can be divided."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _numbers(f: Finding) -> list[str]:
