@@ -91,6 +91,10 @@ ROWS = {
     "steps": Row(("8", "5")),
     "damping": Row(("0.3", "0", "0.5")),
     "first_scored_step": Row(("3", "2", "5")),
+    "remedy": Row(("none", "per-block", "gated", "depth-scaled", "calibrated")),
+    "carried_weight": Row(("1", "0.7", "0")),
+    "steepness": Row(("4", "1")),
+    "others": Row(("below", "all")),
     "last_scored_step": Row(("5", "4", "3")),
 }
 ONLY_PREDICTION = {"readout", "first_scored_step", "last_scored_step"}
@@ -173,7 +177,9 @@ def test_every_flag_has_a_row():
 def test_every_parameter_has_a_flag():
     for algorithm in ALGORITHMS:
         own = {flag.parameter for flag in FLAGS if algorithm in flag.algorithms}
-        assert own | {"verbose", "callbacks", "warm_start"} == set(ffref.estimators.ESTIMATORS[algorithm]().get_params())
+        assert own | {"verbose", "callbacks", "warm_start"} == set(
+            ffref.estimators.ESTIMATORS[algorithm]().get_params()
+        )
 
 
 @mixed_on_purpose
@@ -199,7 +205,9 @@ def test_flag_changes_config_and_result(flag, algorithm):
         for j in range(i):
             assert configs[i] != configs[j]
             assert results[i] != results[j]
-            assert flag.parameter in ONLY_PREDICTION | ONLY_LENGTH or results[i][1:] != results[j][1:]
+            assert (
+                flag.parameter in ONLY_PREDICTION | ONLY_LENGTH or results[i][1:] != results[j][1:]
+            )
 
 
 @pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.parameter)

@@ -28,7 +28,6 @@ from ffref.data.stream import (
     blocks,
     chosen_rows,
     first_rows,
-    numbered_rows,
     shuffled_batches,
     stream_array,
 )
@@ -57,7 +56,6 @@ __all__ = [
     "load_text",
     "names",
     "next_character",
-    "numbered_rows",
     "read_cifar10_batch",
     "read_cifar100",
     "read_idx",

@@ -314,26 +314,6 @@ def chosen_rows(x: Samples, chosen: NDArray[np.bool_]) -> Samples:
     return x.subset(chosen) if isinstance(x, Stream) else x[chosen]
 
 
-def numbered_rows(x: Samples, numbers: NDArray[np.int64]) -> Array:
-    """Return the samples of these numbers, each named once, in their order, in memory.
-
-    Of a stream, every part is read.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> x = np.arange(6.0).reshape(3, 2)
-    >>> numbered_rows(stream_array(x), np.array([2, 0])).tolist()
-    [[4.0, 5.0], [0.0, 1.0]]
-    """
-    if not isinstance(x, Stream):
-        return x[numbers]
-    chosen = np.zeros(len(x), bool)
-    chosen[numbers] = True
-    rising = first_rows(x.subset(chosen), len(numbers))
-    return rising[np.searchsorted(np.sort(numbers), numbers)]
-
-
 def check_finite(label: str, stored: NDArray[Any], first: int = 0) -> None:
     """Refuse values that are not finite in float32, of samples `first` and on."""
     if stored.dtype.kind == "f":

@@ -68,7 +68,7 @@ class Fitting(Training):
         return self.classes_
 
     def _join(self, classes: np.ndarray, x: Samples, labels: Labels) -> None:
-        """Make room for classes that are new among `classes`; x is prepared."""
+        """Make room for classes that are new among `classes`."""
 
     # -- what a user calls -------------------------------------------------------------------
 
@@ -171,7 +171,7 @@ class Fitting(Training):
         if first:
             self._start(x, target, known, None)
         elif len(known) > len(self.classes_):
-            self._join(known, self._prepare_all(x), labels)
+            self._join(known, x, labels)
         plan = self._epochs_plan(len(self.history_) + 1, constant, greedy=False)
         self.position_ = None
         for _ in self._run(x, labels, plan, None, None):

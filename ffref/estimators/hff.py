@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ffref._checks import check_count, require
-from ffref.data import Samples, numbered_rows
+from ffref.data import Samples, chosen_rows, first_rows
 from ffref.estimators._layers import StackedLayers
 from ffref.estimators._parameters import classifier
 from ffref.estimators._validation import check_targets, encode_labels
@@ -161,9 +161,10 @@ class HFFClassifier(WeighedReadout, StackedLayers):
             return
         rng = np.random.default_rng([self.seed_, 3])
         trained = np.arange(len(x)) if held is None else np.flatnonzero(~held)
-        some = rng.permutation(trained)[:_MEANS_OF]
+        some = np.zeros(len(x), bool)
+        some[rng.permutation(trained)[:_MEANS_OF]] = True
         labels = encode_labels(target[some], self.classes_, type(self).__name__)
-        rows = self._prepare(numbered_rows(x, some))
+        rows = self._prepare(first_rows(chosen_rows(x, some), _MEANS_OF))
         means = self._class_means(rows, labels, len(self.classes_), rng)
         for layer, prototypes in zip(self.state_.network.layers, means, strict=True):
             np.copyto(layer.params[-1], prototypes)
@@ -197,11 +198,12 @@ class HFFClassifier(WeighedReadout, StackedLayers):
     def _join(self, classes: np.ndarray, x: Samples, labels: Labels) -> None:
         self._fitted_algorithm()  # refuses bad choices before anything changes
         is_new = ~np.isin(classes, self.classes_)
-        new, rows = np.flatnonzero(is_new), np.flatnonzero(is_new[labels])[:_MEANS_OF]
+        new, joins = np.flatnonzero(is_new), is_new[labels]
         rng = np.random.default_rng([self.seed_, 4, len(classes)])
-        if len(rows):
-            joining = np.searchsorted(new, labels[rows])
-            added = self._class_means(numbered_rows(x, rows), joining, len(new), rng)
+        if joins.any():
+            rows = self._prepare(first_rows(chosen_rows(x, joins), _MEANS_OF))
+            joining = np.searchsorted(new, labels[joins][:_MEANS_OF])
+            added = self._class_means(rows, joining, len(new), rng)
         else:
             sizes = (layer.params[-1].shape[1:] for layer in self.state_.network.layers)
             added = [

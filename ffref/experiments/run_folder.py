@@ -19,7 +19,7 @@ from ffref.data.files import reason
 from ffref.experiments.lock import NAME as LOCK
 from ffref.experiments.lock import Lock
 from ffref.kernels import available_cores, get_threads
-from ffref.training.files import write_whole
+from ffref.training.files import leftovers, remove_leftovers, write_whole
 
 CONFIG, ENVIRONMENT, METRICS = "config.json", "env.json", "metrics.jsonl"
 _CONFIG_TYPES = {
@@ -47,12 +47,15 @@ def new_run_folder(out: str | None, name: str) -> tuple[Path, Lock]:
     _check_empty(path)
     lock = Lock(path)
     _check_empty(path)  # another process may have been quicker
+    remove_leftovers(path)
     return path, lock
 
 
 def _check_empty(path: Path) -> None:
+    """Refuse a folder with more in it than a process leaves that was killed as it began."""
     try:
-        empty = all(entry.name == LOCK for entry in path.iterdir())
+        left = {*leftovers(path), path / LOCK}
+        empty = all(entry in left for entry in path.iterdir())
     except OSError as error:
         raise ValueError(f"cannot read the run folder {path}: {reason(error)}") from error
     require(

@@ -56,9 +56,14 @@ def write_whole(
         raise ValueError(f"cannot write {path}: {reason(error)}") from error
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """Temporary files of processes that were killed while they wrote."""
+    return list(folder.glob(".*.[0-9]*.tmp"))
+
+
 def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files of processes that were killed while they wrote."""
-    for path in folder.glob(".*.tmp"):
+    """Remove them; no process may be writing in `folder`."""
+    for path in leftovers(folder):
         path.unlink(missing_ok=True)
 
 
