@@ -198,10 +198,10 @@ def hff_fault(prototypes: Array) -> str:
     """
     directions = l2_normalize(prototypes.reshape(-1, prototypes.shape[-1]))
     mean = l2_normalize(directions.mean(axis=0, keepdims=True))
-    spread_out = (directions @ mean[0]).min() <= COLLAPSED
-    if spread_out or min(len(prototypes), prototypes.shape[-1]) < 2:
-        return ""
-    return "prototypes that point the same way for all classes"
+    # a nan is no collapse: the loss tells of it
+    collapsed = (directions @ mean[0]).min() > COLLAPSED
+    judged = min(len(prototypes), prototypes.shape[-1]) > 1
+    return "prototypes that point the same way for all classes" if collapsed and judged else ""
 
 
 def _frame(rng: np.random.Generator, units: int, axes: int) -> Array:
