@@ -16,6 +16,10 @@ Array = NDArray[np.floating[Any]]
 Labels = NDArray[np.int64]
 """(batch,) class indices 0 .. classes - 1."""
 
+Tuples = NDArray[np.int64]
+"""(batch, members) row numbers for each row as an anchor: one of its class first, then others of
+other classes; -1 where there is none."""
+
 Params = tuple[Array, ...]
 """An objective's own arrays, `()` when there are none: first those that are learned by gradient,
 then state that is not (moving-average prototypes, running means)."""
@@ -79,6 +83,8 @@ class LayerContext(NamedTuple):
     carried_margin: Array
     """(batch,) summed margin (positive minus negative row of the pair) of the layers below;
     zeros at the first layer and for rows without a partner"""
+    tuples: Tuples | None = None
+    """rows of the batch to which each row is compared, where an objective compares rows"""
 
 
 class Evaluation(NamedTuple):
