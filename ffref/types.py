@@ -102,6 +102,15 @@ class Evaluation(NamedTuple):
     through the relu's gate, so that silent units get it too"""
 
 
+class Census(NamedTuple):
+    """What a layer takes from all training samples at once, with its weights at rest."""
+
+    sums: Callable[[Array, Labels, Params], tuple[Array, ...]]
+    """(activity, labels, params) of a part of the samples -> arrays that add up over all parts"""
+    params: Callable[[Params, tuple[Array, ...]], Params]
+    """(params, sums over all samples) -> params"""
+
+
 class Objective(NamedTuple):
     """One layer's local objective: choices bound, arrays left open."""
 
@@ -116,3 +125,7 @@ class Objective(NamedTuple):
     evaluate: Callable[[Array, LayerContext, Params], Evaluation]
     """(activity, context, params) -> what `loss` and `grads` return, made of the same pieces, and
     what is logged"""
+    compares_rows: bool = False
+    """whether the context must bring `tuples`"""
+    census: Census | None = None
+    """taken at the end of each epoch; None for most"""

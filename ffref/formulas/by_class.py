@@ -100,7 +100,7 @@ def class_sums(x: Array, labels: Labels, *, classes: int) -> tuple[Array, Labels
     return sums, np.bincount(labels, minlength=classes)
 
 
-def class_means(sums: Array, counts: Labels, dtype: np.dtype) -> Array:
+def class_means(sums: Array, counts: Labels | Array, dtype: np.dtype) -> Array:
     """Mean of the rows of each class, rounded to `dtype` once; 0 for a class without rows.
 
     Examples

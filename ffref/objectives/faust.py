@@ -14,7 +14,17 @@ from ffref._checks import check_matrix, check_positive, require
 from ffref.formulas import class_means, class_sums, log_sum_exp, softmax
 from ffref.formulas.norms import NORMS
 from ffref.formulas.similarity import COSINE, Similarity
-from ffref.types import Array, Evaluation, Labels, LayerContext, Norm, Objective, Params, Tuples
+from ffref.types import (
+    Array,
+    Census,
+    Evaluation,
+    Labels,
+    LayerContext,
+    Norm,
+    Objective,
+    Params,
+    Tuples,
+)
 
 L2 = NORMS["l2"]
 
@@ -195,7 +205,7 @@ def faust(*, scale: float, similarity: Similarity = COSINE, norm: Norm = L2) -> 
     """Bind the choices of one layer.
 
     Its params are what the similarity learns, then `(centroids, counts)`: state, which the loss
-    does not see and no step moves; they are taken from the training data after each epoch.
+    does not see and no step moves; its census takes them from the training samples.
 
     Examples
     --------
@@ -228,7 +238,26 @@ def faust(*, scale: float, similarity: Similarity = COSINE, norm: Norm = L2) -> 
         accuracy = float(right.mean()) if len(right) else 0.0
         return Evaluation(_loss(forward), d_activity, d_params, goodness, accuracy)
 
-    return Objective(loss, grads, advance, evaluate)
+    def sums(activity: Array, labels: Labels, params: Params) -> tuple[Array, ...]:
+        total, counts = class_sums(norm.value(activity), labels, classes=len(params[-1]))
+        return total, counts.astype(total.dtype)
+
+    return Objective(
+        loss, grads, advance, evaluate, compares_rows=True, census=Census(sums, _with_centroids)
+    )
+
+
+def _with_centroids(params: Params, sums: tuple[Array, ...]) -> Params:
+    """Params with new centroids; a class without samples keeps what it has."""
+    *learned, centroids, counts = params
+    total, rows = sums
+    seen = rows > 0
+    means = class_means(total, rows, centroids.dtype)  # (FAUST.8)
+    return (
+        *learned,
+        np.where(seen[:, None], means, centroids),
+        np.where(seen, rows, counts).astype(counts.dtype),
+    )
 
 
 def _tuples(context: LayerContext) -> Tuples:
