@@ -20,7 +20,12 @@ from ffref.training.loop import (
     total_epochs,
 )
 from ffref.training.network import LocalLayer, Network, activities, layer_activity, layer_units
-from ffref.training.optimizers import Optimizer, OptimizerState, bind_optimizer
+from ffref.training.optimizers import (
+    OPTIMIZERS,
+    Optimizer,
+    OptimizerState,
+    bind_optimizer,
+)
 from ffref.training.prediction import (
     READOUTS,
     hidden_representation,
@@ -47,6 +52,7 @@ from ffref.training.step import (
 )
 
 __all__ = [
+    "OPTIMIZERS",
     "READOUTS",
     "SCHEDULES",
     "Algorithm",
