@@ -95,10 +95,10 @@ def test_layer_gradients_match_differences_and_wrong_ones_do_not(name):
 
 
 def algorithms():
-    yield "faust", one_pass([faust(scale=3.0)] * 3, class_scores=faust_scores), state_of, 0
+    yield "faust", one_pass([faust(scale=3.0)] * 3, class_scores=[faust_scores] * 3), state_of, 0
     yield (
         "faust-learned",
-        one_pass([faust(scale=0.3, **LEARNED)] * 3, class_scores=faust_scores),
+        one_pass([faust(scale=0.3, **LEARNED)] * 3, class_scores=[faust_scores] * 3),
         lambda units: (factor(units), *state_of(units)),
         1,
     )
@@ -110,12 +110,12 @@ def algorithms():
         def scores(activity, params, goodness=goodness):
             return goodness(activity, classes=CLASSES)
 
-        yield name, one_pass([objective] * 3, class_scores=scores), lambda units: (), 0
+        yield name, one_pass([objective] * 3, class_scores=[scores] * 3), lambda units: (), 0
     yield (
         "distance-forward",
         one_pass(
             [distance_forward(scale=2.0)] * 3,
-            class_scores=lambda y, params: distance_forward_class_scores(y, params[0]),
+            class_scores=[lambda y, params: distance_forward_class_scores(y, params[0])] * 3,
         ),
         lambda units: (np.random.default_rng(units).standard_normal((CLASSES, units)) / 2,),
         0,
@@ -220,9 +220,12 @@ def test_a_sample_alone_in_its_batch_is_a_positive_only():
 # -- census ---------------------------------------------------------------------------------------
 
 
+TWO_LAYERS = one_pass([faust(scale=3.0)] * 2, class_scores=[faust_scores] * 2)
+
+
 def trained(samples, *, batch_size=16, labels=None, count=2, dtype=np.float64):
     """State of a small FAUST network after some epochs, and its samples."""
-    algorithm, optimizer = ALGORITHMS[0][1], bind_optimizer("adam")
+    algorithm, optimizer = TWO_LAYERS, bind_optimizer("adam")
     rng = np.random.default_rng(8)
     x = rng.standard_normal((samples, IN_UNITS)).astype(dtype)
     labels = rng.integers(CLASSES, size=samples) if labels is None else labels
@@ -231,7 +234,7 @@ def trained(samples, *, batch_size=16, labels=None, count=2, dtype=np.float64):
 
     def run(*arguments, **keywords):
         return local_step(
-            algorithm._replace(objectives=algorithm.objectives[:2]),
+            algorithm,
             optimizer, *arguments, **keywords,
         )  # fmt: skip
 
@@ -267,7 +270,7 @@ def test_a_class_without_samples_keeps_its_centroid():
     state, x, labels = trained(40)
     before = [[array.copy() for array in layer.params] for layer in state.network.layers]
     part = labels != 1
-    take_census(ALGORITHMS[0][1], state, x[part][:10], labels[part][:10])
+    take_census(TWO_LAYERS, state, x[part][:10], labels[part][:10])
     for layer, (centroids, counts) in zip(state.network.layers, before, strict=True):
         np.testing.assert_array_equal(layer.params[0][1], centroids[1])
         assert layer.params[1][1] == counts[1]
@@ -303,7 +306,7 @@ def test_census_reaches_the_centroids_before_a_peer_mean():
 
 def test_prediction_is_the_nearest_centroid_summed_over_layers():
     state, x, _ = trained(40)
-    scores = ALGORITHMS[0][1].scores(state.network, x[:5])
+    scores = TWO_LAYERS.scores(state.network, x[:5])
     below = 2 * l2_normalize(x[:5])
     for depth, layer in enumerate(state.network.layers):
         activity = np.maximum(below @ layer.weights.weight + layer.weights.bias, 0)

@@ -39,7 +39,8 @@ def group_mean(x: Array, *, classes: int, places: int = 1) -> Array:
     >>> group_mean(np.array([[1.0, 3.0, 5.0, 9.0]]), classes=2, places=2)  # two channels
     array([[3., 6.]])
     """
-    group = check_groups(x, classes=classes, places=places)
+    check_matrix(x, "activity")
+    group = check_groups(x.shape[1], classes=classes, places=places)
     return x.reshape(len(x), places, classes, group).mean(axis=(1, 3))  # (CLASS.1)
 
 
@@ -51,12 +52,10 @@ def group_mean_vjp(d_out: Array, *, units: int, places: int = 1) -> Array:
     return np.broadcast_to(each, (batch, places, classes, group)).reshape(batch, units)
 
 
-def check_groups(x: Array, *, classes: int, places: int) -> int:
-    """Return the channels of each class, if the units of x can be split evenly."""
-    check_matrix(x, "activity")
+def check_groups(units: int, *, classes: int, places: int) -> int:
+    """Return the channels of each class, if the units of a layer can be split evenly."""
     check_count(classes, "classes")
     check_count(places, "places")
-    units = x.shape[1]
     group = units // (places * classes)
     if units != places * classes * group:
         at = f"{units} units at {places} places" if places > 1 else f"{units} units"

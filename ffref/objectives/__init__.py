@@ -30,6 +30,11 @@ from ffref.objectives import (
 
 METHODS: tuple[Method, ...] = (
     mono_forward.METHOD,
+    faust.METHOD,
+    cwc.METHOD,
+    deeper_forward.METHOD,
+    scff.METHOD,
+    distance_forward.METHOD,
 )  # fmt: skip
 
 __all__ = [

@@ -6,6 +6,7 @@ Derivation: docs/derivations/cwc.md, equations CWC.1 to CWC.7.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from ffref.formulas import (
     softmax_cross_entropy_grad,
     softplus,
 )
+from ffref.formulas.by_class import check_groups
+from ffref.method import LayerPlace, Method, OnePass, setting
 from ffref.types import Array, Evaluation, Labels, LayerContext, Objective, Params
 
 
@@ -232,3 +235,46 @@ def _positive_against_negative(
     d_goodness = np.repeat(d_negative[:, None], classes, axis=1)
     d_goodness[rows, labels] = -sigmoid(lacking) / (2 * batch)  # (CWC.7)
     return float(loss), d_goodness
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user of channel-wise competition may choose."""
+
+    competition: str = setting(
+        default="softmax",
+        help="of the classes' goodness: cross-entropy, or positive against the mean of the others",
+        choices=("softmax", "pvn"),
+    )
+    pvn_threshold: float = setting(
+        default=2.0,
+        help="of the goodness",
+        check=check_number,
+        needs=("competition", ("pvn",)),
+    )
+
+
+def _method_objective(choices: Choices, place: LayerPlace) -> Objective:
+    places = place.units // place.channels
+    check_groups(place.units, classes=place.classes, places=places)
+    if choices.competition == "pvn":
+        return cwc_pvn(classes=place.classes, threshold=choices.pvn_threshold, places=places)
+    return cwc(classes=place.classes, places=places)
+
+
+def _class_scores(choices: Choices, place: LayerPlace, activity: Array, params: Params) -> Array:
+    places = place.units // place.channels
+    return cwc_goodness(activity, classes=place.classes, places=places)
+
+
+METHOD = Method(
+    name="cwc",
+    title="CwC",
+    summary="Channel-wise competition: a layer's units are split among the classes.",
+    source="Papachristodoulou et al. (2024), arXiv:2312.12668",
+    family=OnePass(_class_scores),
+    objective=_method_objective,
+    choices=Choices,
+    defaults={"hidden_layer_sizes": (360, 360)},
+    example="(60,), max_iter=10, learning_rate_init=0.003, random_state=0",
+)

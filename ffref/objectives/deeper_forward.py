@@ -13,6 +13,8 @@ from ffref.formulas import (
     softmax_cross_entropy,
     softmax_cross_entropy_grad,
 )
+from ffref.formulas.by_class import check_groups
+from ffref.method import LayerPlace, Method, NoChoices, OnePass
 from ffref.types import Array, Evaluation, Labels, LayerContext, Objective, Params
 
 
@@ -131,3 +133,26 @@ def deeper_forward(*, classes: int, places: int = 1) -> Objective:
 def _grad(goodness: Array, labels: Labels, units: int, places: int) -> Array:
     d_goodness = softmax_cross_entropy_grad(goodness, labels)  # (DEEP.3)
     return group_mean_vjp(d_goodness, units=units, places=places)  # (DEEP.4)
+
+
+def _objective(choices: NoChoices, place: LayerPlace) -> Objective:
+    places = place.units // place.channels
+    check_groups(place.units, classes=place.classes, places=places)
+    return deeper_forward(classes=place.classes, places=places)
+
+
+def _class_scores(choices: NoChoices, place: LayerPlace, activity: Array, params: Params) -> Array:
+    places = place.units // place.channels
+    return deeper_forward_goodness(activity, classes=place.classes, places=places)
+
+
+METHOD = Method(
+    name="deeper-forward",
+    title="DeeperForward",
+    summary="DeeperForward: the goodness of a class is the mean activity of its units.",
+    source="Sun et al. (2025), ICLR; in part at second hand",
+    family=OnePass(_class_scores),
+    objective=_objective,
+    defaults={"hidden_layer_sizes": (360, 360), "between_norm": "layer"},
+    example="(60,), max_iter=10, learning_rate_init=0.003, random_state=0",
+)

@@ -6,6 +6,8 @@ reconstruction from its abstract (docs/derivations/distance_forward.md says whic
 Derivation: docs/derivations/distance_forward.md, equations DF.1 to DF.7.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -21,6 +23,7 @@ from ffref.formulas import (
     negative_squared_distance_vjp,
     softmax,
 )
+from ffref.method import LayerPlace, Method, OnePass, OwnParams, setting
 from ffref.types import Array, Evaluation, Labels, LayerContext, Objective, Params
 
 
@@ -234,5 +237,51 @@ def _check_centroids(centroids: Array, activity: Array) -> None:
     )
 
 
-def _check_decay(decay: float) -> None:
-    require(0 <= decay < 1, f"decay must lie in [0, 1), got {decay!r}")
+def _check_decay(decay: float, name: str = "decay") -> None:
+    require(0 <= decay < 1, f"{name} must lie in [0, 1), got {decay!r}")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user of Distance-Forward may choose."""
+
+    scale: float = setting(default=5.0, help="factor on squared distances", check=check_positive)
+    margin: float = setting(
+        default=0.0,
+        help="how much nearer, in squared distance, the own centroid is to be",
+        check=check_number,
+    )
+    decay: float = setting(
+        default=0.99, help="share of a centroid that is kept in a step", check=_check_decay
+    )
+
+
+def _objective(choices: Choices, place: LayerPlace) -> Objective:
+    return distance_forward(scale=choices.scale, margin=choices.margin, decay=choices.decay)
+
+
+def _initial_params(choices: Choices, place: LayerPlace, rng: np.random.Generator) -> OwnParams:
+    classes, units = place.classes, place.units
+    centroids = distance_forward_initial_centroids(rng, classes=classes, units=units)
+    return OwnParams(kept=(centroids,))
+
+
+def _class_scores(choices: Choices, place: LayerPlace, activity: Array, params: Params) -> Array:
+    return distance_forward_class_scores(activity, params[0])
+
+
+def _logits(choices: Choices, goodness: Array, read: Sequence[LayerPlace]) -> Array:
+    return goodness * (choices.scale / len(read))
+
+
+METHOD = Method(
+    name="distance-forward",
+    title="DistanceForward",
+    summary="Distance-Forward: the goodness of a class is the nearness to its centroid.",
+    source="Wu et al. (2024), arXiv:2408.14925; a reconstruction",
+    family=OnePass(_class_scores),
+    objective=_objective,
+    choices=Choices,
+    initial_params=_initial_params,
+    logits=_logits,
+)

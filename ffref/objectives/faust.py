@@ -6,14 +6,17 @@ and from the tuplet loss that it names (docs/derivations/faust.md says which).
 Derivation: docs/derivations/faust.md, equations FAUST.1 to FAUST.9.
 """
 
-from typing import NamedTuple, TypedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from ffref._checks import check_matrix, check_positive, require
+from ffref._checks import check_count, check_matrix, check_positive, require
 from ffref.formulas import class_means, class_sums, log_sum_exp, softmax
 from ffref.formulas.norms import NORMS
-from ffref.formulas.similarity import COSINE, Similarity
+from ffref.formulas.similarity import COSINE, SIMILARITIES, Similarity
+from ffref.method import LayerPlace, Method, OnePass, OwnParams, setting
 from ffref.types import (
     Array,
     Census,
@@ -29,7 +32,7 @@ from ffref.types import (
 L2 = NORMS["l2"]
 
 
-class _Choices(TypedDict):
+class _Bound(NamedTuple):
     """What `faust` binds."""
 
     scale: float
@@ -112,7 +115,7 @@ def faust_loss(
     >>> round(faust_loss(y, tuples, scale=10.0), 6)  # softplus(10 (0.6 - 0.8))
     0.126928
     """
-    return _loss(_forward(activity, tuples, params, scale, similarity, norm))
+    return _loss(_forward(activity, tuples, params, _Bound(scale, similarity, norm)))
 
 
 def faust_loss_grads(
@@ -128,8 +131,8 @@ def faust_loss_grads(
 
     A row gets its share as anchor, as positive and as negative of others.
     """
-    forward = _forward(activity, tuples, params, scale, similarity, norm)
-    return _backward(forward, activity, params, scale, similarity, norm)
+    bound = _Bound(scale, similarity, norm)
+    return _backward(_forward(activity, tuples, params, bound), activity, params, bound)
 
 
 def faust_centroids(
@@ -214,24 +217,24 @@ def faust(*, scale: float, similarity: Similarity = COSINE, norm: Norm = L2) -> 
     array([0., 0.])
     """
     check_positive(scale, "scale")
-    choices: _Choices = {"scale": scale, "similarity": similarity, "norm": norm}
+    bound = _Bound(scale, similarity, norm)
 
     def learned(params: Params) -> Params:
         return params[: similarity.learned]
 
     def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        return faust_loss(activity, _tuples(context), learned(params), **choices)
+        return _loss(_forward(activity, _tuples(context), learned(params), bound))
 
     def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        return faust_loss_grads(activity, _tuples(context), learned(params), **choices)
+        evaluation = evaluate(activity, context, params)
+        return evaluation.d_activity, evaluation.d_params
 
     def advance(activity: Array, context: LayerContext, params: Params) -> Params:
         return params
 
     def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
-        own = learned(params)
-        forward = _forward(activity, _tuples(context), own, scale, similarity, norm)
-        d_activity, d_params = _backward(forward, activity, own, scale, similarity, norm)
+        forward = _forward(activity, _tuples(context), learned(params), bound)
+        d_activity, d_params = _backward(forward, activity, learned(params), bound)
         goodness = np.zeros(len(activity), activity.dtype)
         goodness[forward.anchors] = forward.similar[:, 0]
         right = forward.logits.argmax(axis=1) == 0
@@ -253,11 +256,8 @@ def _with_centroids(params: Params, sums: tuple[Array, ...]) -> Params:
     total, rows = sums
     seen = rows > 0
     means = class_means(total, rows, centroids.dtype)  # (FAUST.8)
-    return (
-        *learned,
-        np.where(seen[:, None], means, centroids),
-        np.where(seen, rows, counts).astype(counts.dtype),
-    )
+    rows = np.where(seen, rows, counts).astype(counts.dtype)
+    return (*learned, np.where(seen[:, None], means, centroids), rows)
 
 
 def _tuples(context: LayerContext) -> Tuples:
@@ -268,21 +268,14 @@ def _tuples(context: LayerContext) -> Tuples:
     return context.tuples
 
 
-def _forward(
-    activity: Array,
-    tuples: Tuples,
-    params: Params,
-    scale: float,
-    similarity: Similarity,
-    norm: Norm,
-) -> _Forward:
+def _forward(activity: Array, tuples: Tuples, params: Params, bound: _Bound) -> _Forward:
     check_matrix(activity, "activity")
     tuples = _check_tuples(tuples, len(activity))
-    scale = check_positive(scale, "scale")
+    scale = check_positive(bound.scale, "scale")
     anchors = np.flatnonzero(tuples[:, 0] >= 0)
     members = np.maximum(tuples[anchors], 0)
-    direction = norm.value(activity)  # (FAUST.1)
-    similar = similarity.value(direction, direction, params)[anchors[:, None], members]
+    direction = bound.norm.value(activity)  # (FAUST.1)
+    similar = bound.similarity.value(direction, direction, params)[anchors[:, None], members]
     similar[tuples[anchors] < 0] = -np.inf
     logits = scale * (similar - similar[:, :1])  # (FAUST.2)
     return _Forward(direction, anchors, members, similar, logits)
@@ -295,12 +288,7 @@ def _loss(forward: _Forward) -> float:
 
 
 def _backward(
-    forward: _Forward,
-    activity: Array,
-    params: Params,
-    scale: float,
-    similarity: Similarity,
-    norm: Norm,
+    forward: _Forward, activity: Array, params: Params, bound: _Bound
 ) -> tuple[Array, Params]:
     direction, anchors, members, _, logits = forward
     d_similar = np.zeros((len(direction), len(direction)), direction.dtype)
@@ -308,9 +296,10 @@ def _backward(
         d_logits = softmax(logits)
         d_logits[:, 0] = -d_logits[:, 1:].sum(axis=1)
         d_logits /= len(anchors)  # (FAUST.4)
-        np.add.at(d_similar, (anchors[:, None], members), float(scale) * d_logits)  # (FAUST.5)
-    as_anchor, as_member, d_params = similarity.vjp(d_similar, direction, direction, params)
-    d_activity = norm.vjp(as_anchor + as_member, activity)  # (FAUST.6), (FAUST.7)
+        scaled = float(bound.scale) * d_logits
+        np.add.at(d_similar, (anchors[:, None], members), scaled)  # (FAUST.5)
+    as_anchor, as_member, d_params = bound.similarity.vjp(d_similar, direction, direction, params)
+    d_activity = bound.norm.vjp(as_anchor + as_member, activity)  # (FAUST.6), (FAUST.7)
     return d_activity, d_params
 
 
@@ -332,3 +321,79 @@ def _check_tuples(tuples: Tuples, batch: int) -> Tuples:
         f"with class_tuples",
     )
     return tuples
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user of FAUST may choose."""
+
+    similarity: str = setting(
+        default="cosine",
+        help="of an anchor and its members",
+        more="On activities of one length the first three are one, but for the scale.",
+        choices=tuple(SIMILARITIES),
+        shapes=True,
+    )
+    scale: float = setting(default=10.0, help="factor on similarities", check=check_positive)
+    activity_norm: str = setting(
+        default="l2",
+        help="of the activity that is compared",
+        choices=tuple(NORMS),
+        shapes=True,
+    )
+    rank: int = setting(
+        default=64,
+        help="columns of the learned metric's factor",
+        check=check_count,
+        shapes=True,
+        needs=("similarity", ("mahalanobis",)),
+    )
+
+
+def faust_initial_factor(rng: np.random.Generator, *, units: int, rank: int) -> Array:
+    """Draw from N(0, 1 / rank): a metric that keeps squared distances in the mean; float64."""
+    return rng.standard_normal((units, rank)) / np.sqrt(rank)
+
+
+def _objective(choices: Choices, place: LayerPlace) -> Objective:
+    return faust(
+        scale=choices.scale,
+        similarity=SIMILARITIES[choices.similarity],
+        norm=NORMS[choices.activity_norm],
+    )
+
+
+def _initial_params(choices: Choices, place: LayerPlace, rng: np.random.Generator) -> OwnParams:
+    learned: Params = ()
+    if SIMILARITIES[choices.similarity].learned:
+        learned = (faust_initial_factor(rng, units=place.units, rank=choices.rank),)
+    return OwnParams(learned, (np.zeros((place.classes, place.units)), np.zeros(place.classes)))
+
+
+def _class_scores(choices: Choices, place: LayerPlace, activity: Array, params: Params) -> Array:
+    *learned, centroids, counts = params
+    return faust_class_scores(
+        activity,
+        centroids,
+        counts,
+        tuple(learned),
+        similarity=SIMILARITIES[choices.similarity],
+        norm=NORMS[choices.activity_norm],
+    )
+
+
+def _logits(choices: Choices, goodness: Array, read: Sequence[LayerPlace]) -> Array:
+    return goodness * (choices.scale / len(read))
+
+
+METHOD = Method(
+    name="faust",
+    title="FAUST",
+    summary="FAUST: each layer pulls an anchor to its class, away from one of each other class.",
+    source="Gong et al. (2025), arXiv:2509.08697; a reconstruction",
+    family=OnePass(_class_scores),
+    objective=_objective,
+    choices=Choices,
+    initial_params=_initial_params,
+    logits=_logits,
+)

@@ -5,10 +5,13 @@ Communications 2025), after the authors' code.
 Derivation: docs/derivations/scff.md, equations SCFF.1 to SCFF.4.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ffref._checks import check_number, check_polarity
 from ffref.formulas import MEAN_OF_SQUARES, sigmoid, softplus
+from ffref.method import LayerPlace, Method, SelfContrastive, setting
 from ffref.types import Array, Evaluation, Goodness, LayerContext, Objective, Params
 
 
@@ -154,3 +157,38 @@ def _evaluate(
 
 def _chain(d_goodness: Array, activity: Array, goodness: Goodness) -> Array:
     return d_goodness[:, None] * goodness.grad(activity)  # (SCFF.4)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user of self-contrast may choose."""
+
+    positive_threshold: float = setting(
+        default=4.0, help="of the goodness of a sample beside itself", check=check_number
+    )
+    negative_threshold: float = setting(
+        default=6.0, help="of the goodness of a sample beside another one", check=check_number
+    )
+    penalty: float = setting(
+        default=0.0001, help="price of the goodness of a sample beside itself", check=check_number
+    )
+
+
+def _objective(choices: Choices, place: LayerPlace) -> Objective:
+    return scff(
+        positive_threshold=choices.positive_threshold,
+        negative_threshold=choices.negative_threshold,
+        penalty=choices.penalty,
+    )
+
+
+METHOD = Method(
+    name="scff",
+    title="SCFF",
+    summary="Self-contrast: a sample beside itself against a sample beside another one.",
+    source="Chen et al. (2025), arXiv:2409.11593",
+    family=SelfContrastive(),
+    objective=_objective,
+    choices=Choices,
+    defaults={"input_norm": "layer", "between_norm": "layer"},
+)

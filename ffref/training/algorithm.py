@@ -6,6 +6,7 @@ class scores off each layer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -158,7 +159,11 @@ def beside_itself(norm: Norm) -> Norm:
     >>> beside_itself(NORMS["l2"]).value(np.array([[3.0, 4.0]]))
     array([[1.2, 1.6]])
     """
-    return Norm(lambda x: 2 * norm.value(x), lambda d_out, x: 2 * norm.vjp(d_out, x))
+    return Norm(partial(_twice, norm.value), partial(_twice, norm.vjp))
+
+
+def _twice(function: Callable[..., Array], *arrays: Array) -> Array:
+    return 2 * function(*arrays)
 
 
 def one_pass(
