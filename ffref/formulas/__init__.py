@@ -5,6 +5,7 @@ Derivations: docs/derivations/formulas.md.
 """
 
 from ffref.formulas.by_class import class_means, class_sums, group_mean, group_mean_vjp
+from ffref.formulas.calibration import expected_calibration_error
 from ffref.formulas.diagnostics import (
     LayerDiagnostics,
     dead_unit_share,
@@ -60,6 +61,11 @@ from ffref.formulas.representation import (
     representation_diagnostics,
     saturated_unit_share,
 )
+from ffref.formulas.score_weights import (
+    score_weights_loss,
+    score_weights_loss_grad,
+    weighted_scores,
+)
 from ffref.formulas.similarity import (
     COSINE,
     DOT,
@@ -112,6 +118,7 @@ __all__ = [
     "dot_similarity",
     "dot_similarity_vjp",
     "effective_rank",
+    "expected_calibration_error",
     "group_mean",
     "group_mean_vjp",
     "l2_normalize",
@@ -144,6 +151,8 @@ __all__ = [
     "rms_normalize",
     "rms_normalize_vjp",
     "saturated_unit_share",
+    "score_weights_loss",
+    "score_weights_loss_grad",
     "sigmoid",
     "sigmoid_grad",
     "softmax",
@@ -155,4 +164,5 @@ __all__ = [
     "sum_of_squares",
     "sum_of_squares_grad",
     "warn_if_mixed",
+    "weighted_scores",
 ]
