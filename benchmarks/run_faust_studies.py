@@ -16,7 +16,7 @@ from pathlib import Path
 
 import ffref
 from ffref.experiments import load_train_test
-from ffref.experiments.faust_studies import DIGITS, MNIST, all_cases
+from ffref.experiments.faust_studies import DIGITS, MNIST, all_cases, in_memory
 from ffref.kernels import get_threads
 
 
@@ -68,8 +68,8 @@ def main(words=None):
     parser, arguments = arguments_of(words)
     target = None
     if arguments.target:
-        target = load_train_test(arguments.target, arguments.data_dir)
-    data = load_train_test(arguments.data, arguments.data_dir)
+        target = in_memory(load_train_test(arguments.target, arguments.data_dir))
+    data = in_memory(load_train_test(arguments.data, arguments.data_dir))
     cases = all_cases(data, MNIST if arguments.full else DIGITS, target=target)
     names = list(dict.fromkeys(case.study for case in cases))
     unknown = set(arguments.studies) - set(names)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import run_faust_studies
-from ffref.data import load
+from ffref.data import load, stream_array
 from ffref.experiments import TrainTest
 from ffref.experiments.faust_studies import (
     DIGITS,
@@ -14,9 +14,11 @@ from ffref.experiments.faust_studies import (
     UNTRAINED,
     Case,
     Settings,
+    Task,
     all_cases,
     build_classifier,
     class_halves,
+    in_memory,
     layers_alike,
     linear_readout_accuracy,
     share_of_each_class,
@@ -30,7 +32,7 @@ TINY = Settings(hidden=(20, 10), epochs=1, most_epochs=2, learning_rate=0.003)
 @pytest.fixture(scope="module")
 def digits():
     X, y = load("digits")
-    return TrainTest(X[:400], y[:400], X[400:500], y[400:500])
+    return Task(X[:400], y[:400], X[400:500], y[400:500])
 
 
 def test_every_case_gives_numbers(digits):
@@ -80,7 +82,13 @@ def test_halves_of_the_classes(digits):
     assert set(second.y) == set(second.y_test) == {5, 6, 7, 8, 9}
     assert len(first.X) + len(second.X) == 400
     with pytest.raises(ValueError, match="4 classes"):
-        class_halves(TrainTest(digits.X, digits.y % 3, digits.X_test, digits.y_test % 3))
+        class_halves(Task(digits.X, digits.y % 3, digits.X_test, digits.y_test % 3))
+
+
+def test_streams_are_refused(digits):
+    assert in_memory(TrainTest(*digits)) == digits
+    with pytest.raises(ValueError, match="memory"):
+        in_memory(TrainTest(stream_array(digits.X), *digits[1:]))
 
 
 def test_share_of_each_class():

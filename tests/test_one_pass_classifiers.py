@@ -10,6 +10,7 @@ from ffref import (
     FAUSTClassifier,
     SCFFClassifier,
 )
+from ffref.data import stream_array
 from ffref.formulas import l2_normalize
 from ffref.training import activities
 from tests.small_data import blobs
@@ -42,6 +43,17 @@ def test_faust_takes_its_centroids_from_images_as_they_are():
     model = small(FAUSTClassifier, shift=1, image_shape=(2, 4)).fit(X, y)
     for layer, expected in zip(model.state_.network.layers, class_means(model, X, y), strict=True):
         np.testing.assert_allclose(layer.params[0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_faust_takes_its_centroids_from_a_stream():
+    X, y = blobs()
+    whole = small(FAUSTClassifier).fit(X, y)
+    streamed = small(FAUSTClassifier).fit(stream_array(X), y)
+    for one, other in zip(
+        whole.state_.network.layers, streamed.state_.network.layers, strict=True
+    ):
+        np.testing.assert_allclose(other.params[0], one.params[0], rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(other.params[1], one.params[1])
 
 
 def test_no_prediction_learns_from_test_labels():

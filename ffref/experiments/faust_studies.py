@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ffref._checks import require
+from ffref.data import Stream
 from ffref.estimators import ESTIMATORS, Classifier
 from ffref.experiments.datasets import TrainTest
 from ffref.formulas import linear_cka, representation_diagnostics
@@ -19,6 +20,15 @@ from ffref.training import activities
 from ffref.types import Array
 
 Row = dict[str, Any]
+
+
+class Task(NamedTuple):
+    """Training and held-out samples, all in memory: most studies take them apart."""
+
+    X: Array
+    y: np.ndarray
+    X_test: Array
+    y_test: np.ndarray
 
 
 class Settings(NamedTuple):
@@ -95,7 +105,7 @@ SHARES = (0.01, 0.05, 0.1, 1.0)
 # -- the three first experiments -----------------------------------------------------------------
 
 
-def convergence(data: TrainTest, settings: Settings, seed: int, choices: Row) -> Row:
+def convergence(data: Task, settings: Settings, seed: int, choices: Row) -> Row:
     """Test accuracy after every epoch, and each layer's own at the end."""
     model = build_classifier("faust", settings, seed, **choices)
     curve = [model.score(data.X_test, data.y_test) for _ in model.fit_epochs(data.X, data.y)]
@@ -108,7 +118,7 @@ def convergence(data: TrainTest, settings: Settings, seed: int, choices: Row) ->
     }
 
 
-def ablation(data: TrainTest, settings: Settings, seed: int, algorithm: str, choices: Row) -> Row:
+def ablation(data: Task, settings: Settings, seed: int, algorithm: str, choices: Row) -> Row:
     """Test accuracy of the same layers, trained in another way."""
     model = build_classifier(algorithm, settings, seed, **choices).fit(data.X, data.y)
     return {
@@ -119,10 +129,10 @@ def ablation(data: TrainTest, settings: Settings, seed: int, algorithm: str, cho
 
 
 def transfer(
-    source: TrainTest,
+    source: Task,
     settings: Settings,
     seed: int,
-    target: TrainTest,
+    target: Task,
     algorithm: str | None,
     choices: Row,
 ) -> Row:
@@ -153,7 +163,7 @@ TRANSFER_CASES: dict[str, tuple[str | None, Row]] = {
 # -- open points ---------------------------------------------------------------------------------
 
 
-def batch_size(data: TrainTest, settings: Settings, seed: int, size: int) -> Row:
+def batch_size(data: Task, settings: Settings, seed: int, size: int) -> Row:
     """Test accuracy with another batch: more rows to draw tuples from, and fewer steps."""
     model = build_classifier("faust", settings, seed, batch_size=size).fit(data.X, data.y)
     return {
@@ -163,9 +173,7 @@ def batch_size(data: TrainTest, settings: Settings, seed: int, size: int) -> Row
     }
 
 
-def little_data(
-    data: TrainTest, settings: Settings, seed: int, algorithm: str, share: float
-) -> Row:
+def little_data(data: Task, settings: Settings, seed: int, algorithm: str, share: float) -> Row:
     """Test accuracy after training on a share of the samples, for about as many steps."""
     kept = share_of_each_class(data.y, share, seed=seed)
     passes = min(round(settings.epochs / share), settings.most_epochs)
@@ -179,7 +187,7 @@ def little_data(
     }
 
 
-def layers_alike(data: TrainTest, settings: Settings, seed: int) -> Row:
+def layers_alike(data: Task, settings: Settings, seed: int) -> Row:
     """Linear CKA on test samples: input and layers of one network, and layers of another seed."""
     models = (build_classifier("faust", settings, one) for one in (seed, seed + 1000))
     network, other = (hidden_layers(model.fit(data.X, data.y), data.X_test) for model in models)
@@ -190,7 +198,7 @@ def layers_alike(data: TrainTest, settings: Settings, seed: int) -> Row:
     }
 
 
-def collapse(data: TrainTest, settings: Settings, seed: int, choices: Row) -> Row:
+def collapse(data: Task, settings: Settings, seed: int, choices: Row) -> Row:
     """Rank, dead and saturated units, and how far classes fell together, before and after."""
     rows: Row = {}
     for moment, how in (("as drawn", {**choices, **UNTRAINED}), ("trained", choices)):
@@ -206,16 +214,14 @@ def collapse(data: TrainTest, settings: Settings, seed: int, choices: Row) -> Ro
 # -- all of them ---------------------------------------------------------------------------------
 
 
-def all_cases(
-    data: TrainTest, settings: Settings, *, target: TrainTest | None = None
-) -> list[Case]:
+def all_cases(data: Task, settings: Settings, *, target: Task | None = None) -> list[Case]:
     """Every case of every study.
 
     Parameters
     ----------
-    data : TrainTest
+    data : Task
     settings : Settings
-    target : TrainTest, optional
+    target : Task, optional
         Another data set of as many features, to transfer to. The second half of the classes of
         `data` is another task in any case.
     """
@@ -261,7 +267,7 @@ def all_cases(
 
 def _at_seed(
     study: Callable[..., Row],
-    data: TrainTest,
+    data: Task,
     settings: Settings,
     *arguments: Any,  # noqa: ANN401
 ) -> Callable[[int], Row]:
@@ -271,10 +277,17 @@ def _at_seed(
     return run
 
 
+def in_memory(data: TrainTest) -> Task:
+    """Return the samples as arrays, or refuse streams."""
+    if isinstance(data.X, Stream) or isinstance(data.X_test, Stream):
+        raise ValueError("the studies take samples that fit into memory, and got a stream")
+    return Task(data.X, data.y, data.X_test, data.y_test)
+
+
 # -- pieces --------------------------------------------------------------------------------------
 
 
-def class_halves(data: TrainTest) -> tuple[TrainTest, TrainTest]:
+def class_halves(data: Task) -> tuple[Task, Task]:
     """Samples of the first half of the classes, and of the second: two tasks."""
     classes = np.unique(data.y)
     require(len(classes) >= 4, f"two tasks need at least 4 classes, got {len(classes)}")
@@ -286,8 +299,8 @@ def class_halves(data: TrainTest) -> tuple[TrainTest, TrainTest]:
     return _only(data, *first), _only(data, *second)
 
 
-def _only(data: TrainTest, train: np.ndarray, test: np.ndarray) -> TrainTest:
-    return TrainTest(data.X[train], data.y[train], data.X_test[test], data.y_test[test])
+def _only(data: Task, train: np.ndarray, test: np.ndarray) -> Task:
+    return Task(data.X[train], data.y[train], data.X_test[test], data.y_test[test])
 
 
 def share_of_each_class(y: np.ndarray, share: float, *, seed: int) -> np.ndarray:
@@ -327,7 +340,7 @@ def hidden_layers(model: Classifier, X: Array) -> list[Array]:
     return list(activities(model.state_.network, x))
 
 
-def layer_accuracies(model: Classifier, data: TrainTest) -> list[float]:
+def layer_accuracies(model: Classifier, data: Task) -> list[float]:
     """Test accuracy of each layer by itself; [] where layers have no scores of their own."""
     scores = model.layer_goodness(data.X_test)
     return [

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ffref.data import Samples, first_rows
 from ffref.estimators import Classifier, HFFClassifier, Thresholded
 from ffref.formulas import cosine_similarity
 from ffref.types import Array
@@ -15,12 +16,13 @@ _NAME_LENGTH = 20
 _POSITIVE, _NEGATIVE = "#1b6ca8", "#d1603d"
 
 
-def write_figures(classifier: Classifier, X: Array, y: np.ndarray, folder: Path) -> list[Path]:
+def write_figures(classifier: Classifier, X: Samples, y: np.ndarray, folder: Path) -> list[Path]:
     """Write all figures that suit the classifier; X, y are held-out samples."""
     folder.mkdir(exist_ok=True)
     figures = {"learning_curves.png": learning_curves(classifier)}
-    if len(classifier.readout_goodness(X[:1])[0]):  # none where no layer saw a label
-        histograms = goodness_histograms(classifier, X[:_SAMPLES], y[:_SAMPLES])
+    few = first_rows(X, _SAMPLES)
+    if len(classifier.readout_goodness(few[:1])[0]):  # none where no layer saw a label
+        histograms = goodness_histograms(classifier, few, y[:_SAMPLES])
         figures["goodness_histograms.png"] = histograms
     if isinstance(classifier, HFFClassifier):
         figures["prototypes.png"] = prototype_cosines(classifier)

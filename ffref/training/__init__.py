@@ -29,6 +29,7 @@ from ffref.training.optimizers import (
 )
 from ffref.training.prediction import (
     READOUTS,
+    ROWS_AT_ONCE,
     hidden_representation,
     in_blocks,
     layer_scores,
@@ -56,6 +57,7 @@ from ffref.training.step import (
 __all__ = [
     "OPTIMIZERS",
     "READOUTS",
+    "ROWS_AT_ONCE",
     "SCHEDULES",
     "Algorithm",
     "DivergenceError",

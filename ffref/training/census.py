@@ -6,6 +6,7 @@ of one network, the one that will predict. It sees training samples and their la
 
 import numpy as np
 
+from ffref.data import Samples, blocks
 from ffref.training.algorithm import Algorithm
 from ffref.training.network import activities
 from ffref.training.prediction import ROWS_AT_ONCE
@@ -13,7 +14,7 @@ from ffref.training.step import TrainingState
 from ffref.types import Array, Labels
 
 
-def take_census(algorithm: Algorithm, state: TrainingState, x: Array, labels: Labels) -> None:
+def take_census(algorithm: Algorithm, state: TrainingState, x: Samples, labels: Labels) -> None:
     """Overwrite the params of each layer whose objective has a census.
 
     Parameters
@@ -21,19 +22,20 @@ def take_census(algorithm: Algorithm, state: TrainingState, x: Array, labels: La
     algorithm : Algorithm
     state : TrainingState
     x : (samples, features), labels : (samples,)
-        All training samples, as they are without augmentation.
+        All training samples, as they are without augmentation; a `Stream` is read once more.
     """
     if not any(objective.census for objective in algorithm.objectives):
         return
     totals: dict[int, tuple[Array, ...]] = {}
-    for start in range(0, len(x), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
-        layers = activities(state.network, algorithm.neutral(x[rows]))
-        for depth, activity in enumerate(layers):
+    done = 0
+    for rows in blocks(x, ROWS_AT_ONCE):
+        own = labels[done : done + len(rows)]
+        done += len(rows)
+        for depth, activity in enumerate(activities(state.network, algorithm.neutral(rows))):
             census = algorithm.objectives[depth].census
             if census is None:
                 continue
-            part = census.sums(activity, labels[rows], state.network.layers[depth].params)
+            part = census.sums(activity, own, state.network.layers[depth].params)
             before = totals.get(depth)
             added = part if before is None else (a + b for a, b in zip(before, part, strict=True))
             totals[depth] = tuple(added)
