@@ -1,6 +1,14 @@
 """Optimisers, schedules, the local step, the loop, checkpoints and prediction."""
 
-from ffref.training.algorithm import Algorithm, contrastive, one_pass, unsupervised
+from ffref.training.algorithm import (
+    Algorithm,
+    beside_itself,
+    contrastive,
+    one_pass,
+    self_contrastive,
+    unsupervised,
+)
+from ffref.training.census import take_census
 from ffref.training.classes import insert_classes
 from ffref.training.diagnosis import diagnose
 from ffref.training.divergence import DivergenceError, check_alive, check_loss, check_state
@@ -69,6 +77,7 @@ __all__ = [
     "Step",
     "TrainingState",
     "activities",
+    "beside_itself",
     "bind_optimizer",
     "check_alive",
     "check_loss",
@@ -94,6 +103,8 @@ __all__ = [
     "recurrent_local_grads",
     "recurrent_scores",
     "recurrent_step",
+    "self_contrastive",
+    "take_census",
     "total_epochs",
     "unsupervised",
     "with_warmup",

@@ -29,6 +29,8 @@ class Step(NamedTuple):
     """(state, x, labels, *, rng, learning_rate, trained) -> (state, reports by layer)"""
     layers: int
     """number of layers that have a report"""
+    finish: Callable[[TrainingState, Samples, Labels], None] | None = None
+    """(state, all samples, their labels): at the end of each epoch, in place; None for most"""
 
 
 class Plan(NamedTuple):
@@ -167,7 +169,7 @@ def _rest_of_epoch(
     after_batch: Callable[[TrainingState, Position], None] | None,
     augment: Callable[[Array, np.random.Generator], Array] | None,
 ) -> tuple[TrainingState, Position]:
-    """Train on the batches that are left."""
+    """Train on the batches that are left, and do what ends an epoch."""
     began = perf_counter() - position.seconds
     rng = np.random.default_rng([plan.seed, 1, position.epoch - 1])
     trained = _trained_layers(plan, step.layers, position.epoch)
@@ -188,6 +190,8 @@ def _rest_of_epoch(
         if after_batch is not None:
             with _named(position):
                 after_batch(state, position)
+    if step.finish is not None:
+        step.finish(state, x, labels)
     with _named(position):
         check_state(state)
     return state, position

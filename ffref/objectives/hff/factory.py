@@ -113,7 +113,7 @@ def hff(
             accuracy=float((seen.score.argmax(axis=1) == labels).mean()),
         )
 
-    return Objective(loss, grads, advance, evaluate, lambda params: hff_fault(params[-1]))
+    return Objective(loss, grads, advance, evaluate, fault=lambda params: hff_fault(params[-1]))
 
 
 def hff_params(prototypes: Array, *, temperature: float, learn_temperature: bool) -> Params:
