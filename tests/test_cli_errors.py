@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from ffref.cli.flags import ALGORITHMS, FLAGS
-from tests.cli_support import TINY, assert_one_line, assert_refused, run, run_well, tree
+from tests.cli_support import (
+    TINY,
+    assert_one_line,
+    assert_refused,
+    forget_checkpoints,
+    run,
+    run_well,
+    tree,
+)
 from tests.small_data import blobs, save_blobs
 
 TRAIN = ("train", "--data", "blobs.npz", *TINY)
@@ -341,6 +349,5 @@ def test_changed_config(change, tmp_path):
     path = tmp_path / "run/config.json"
     config = json.loads(path.read_text(encoding="utf-8")) | change
     path.write_text(json.dumps(config), encoding="utf-8")
-    for checkpoint in (tmp_path / "run").glob("checkpoint*.npz"):
-        checkpoint.unlink()
+    forget_checkpoints(tmp_path / "run")
     _refused_without_trace(tmp_path, ["train", "--resume", "run"])

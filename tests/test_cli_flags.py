@@ -15,7 +15,7 @@ from ffref.cli.flags import ALGORITHMS, FLAGS
 from ffref.cli.main import build_parser
 from ffref.experiments import RECIPES
 from ffref.kernels import get_threads, threads
-from tests.cli_support import TINY, checkpoint_arrays, run, run_well
+from tests.cli_support import TINY, checkpoint_arrays, forget_checkpoints, run, run_well
 from tests.small_data import blobs, save_blobs
 from tests.small_models import mixed_on_purpose
 
@@ -350,7 +350,7 @@ def test_out_names_the_folder(tmp_path):
 def test_resume_goes_on_there(tmp_path):
     whole, _ = _train("whole")
     _train("part")
-    (tmp_path / "part/checkpoint.npz").unlink()
+    forget_checkpoints(tmp_path / "part")
     run_well("train", "--resume", "part")
     assert checkpoint_arrays(tmp_path / "part") == checkpoint_arrays(tmp_path / "whole")
     assert _weights(ffref.load("part")) == _weights(whole)

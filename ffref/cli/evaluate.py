@@ -5,6 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from ffref._checks import require
+from ffref.cli.progress import Progress
 from ffref.data import Samples
 from ffref.estimators import load
 from ffref.experiments import (
@@ -23,7 +24,8 @@ def run(options: Namespace) -> int:
     """Print accuracies, as text or as JSON."""
     classifier = load(options.run)
     X, y = _samples(options)
-    result = evaluate(classifier, X, y)
+    with Progress("testing", quiet=options.quiet) as progress:
+        result = evaluate(classifier, X, y, progress.update)
     if options.json:
         print(json.dumps(result))
         return 0

@@ -31,7 +31,7 @@ class Progress:
     def __init__(self, what: str, *, quiet: bool) -> None:
         self.what, self.quiet = what, quiet
         self.began = monotonic()
-        self.first, self.done, self.total = -1, 0, 0
+        self.first, self.done, self.total = 0, 0, 0
         on_terminal = sys.stderr.isatty()
         wait, self.pause = _ON_A_TERMINAL if on_terminal else _IN_A_LOG
         self.next_line = self.began + wait
@@ -49,18 +49,14 @@ class Progress:
 
     def update(self, done: int, total: int) -> None:
         """So much of `total` is done."""
-        if self.first < 0:  # a resumed run has done some before
-            self.first = done - 1
         self.done, self.total = done, total
-        if self.quiet:
-            return
-        if self.tqdm is not None:
-            if self.bar is None:
-                self.bar = self.tqdm(
-                    total=total, initial=self.first, desc=self.what, leave=False, delay=_SHORT
-                )
+        if self.bar is not None:
             self.bar.update(done - self.bar.n)
-        elif monotonic() >= self.next_line:
+        elif self.quiet or monotonic() < self.next_line:
+            return
+        elif self.tqdm is not None:
+            self.bar = self.tqdm(total=total, initial=done, desc=self.what, leave=False)
+        else:
             self.next_line = monotonic() + self.pause
             print(
                 f"{self.what}: {done / total:.0%} done{self.left()}", file=sys.stderr, flush=True

@@ -173,4 +173,7 @@ class _Progress(Progress):
         self.epochs = epochs
 
     def __call__(self, epoch: int, done: int, batches: int) -> None:
-        self.update((epoch - 1) * batches + done, self.epochs * batches)
+        now = (epoch - 1) * batches + done
+        if self.total == 0:  # a resumed run has done some before
+            self.first = now - 1
+        self.update(now, self.epochs * batches)
