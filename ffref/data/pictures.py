@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ffref._checks import require
 from ffref.data.errors import DataError
 from ffref.data.files import MAX_BYTES, PathLike, check_size, open_file, reason
-from ffref.data.split import Samples
+from ffref.data.split import OwnData
 
 FORMATS = {
     "PNG": (".png",),
@@ -114,7 +114,7 @@ def read_images(
     *,
     image_shape: tuple[int, ...] | None = None,
     max_bytes: int = MAX_BYTES,
-) -> Samples:
+) -> OwnData:
     """Read a folder that has one sub-folder of pictures for each class.
 
     Parameters
@@ -129,7 +129,7 @@ def read_images(
 
     Returns
     -------
-    Samples
+    OwnData
         X (samples, height * width * channels) float32 in [0, 1]; y strings; `image_shape`; and
         what was done to how many pictures, or left out. Ordered by class and file name.
 
@@ -153,7 +153,7 @@ def read_images(
     left_out = sum(others for _, (_, others) in classes)
     notes = [f"{count} of {len(paths)} pictures: {what}" for what, count in changes.items()]
     notes += [f"{left_out} files left out, which are no pictures by name"] if left_out else []
-    return Samples(X.reshape(len(X), -1), y, None, shape, tuple(notes))
+    return OwnData(X.reshape(len(X), -1), y, None, shape, tuple(notes))
 
 
 def _class_folders(root: Path) -> list[Path]:

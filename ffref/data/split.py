@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 class Split(NamedTuple):
-    """Samples and their labels: `X, y = split`."""
+    """OwnData and their labels: `X, y = split`."""
 
     X: NDArray[np.float32]
     """(samples, features); an image is a row in C order of (height, width, channels)"""
@@ -15,8 +15,8 @@ class Split(NamedTuple):
     """(samples,) int64 class indices; what the file holds, if it came from `read_npz`"""
 
 
-class Samples(NamedTuple):
-    """Samples of your own, with what their files say of them."""
+class OwnData(NamedTuple):
+    """OwnData of your own, with what their files say of them."""
 
     X: NDArray[np.float32]
     """(samples, features); an image is a row in C order of (height, width, channels)"""

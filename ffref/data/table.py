@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ffref.data.errors import DataError
 from ffref.data.files import MAX_BYTES, PathLike, check_size, open_file
-from ffref.data.split import Samples
+from ffref.data.split import OwnData
 
 _MAX_LINE = 2**24
 _MAX_LABEL = 200
@@ -62,7 +62,7 @@ def read_csv(
     label: str | None = None,
     feature_names: Sequence[str] | None = None,
     max_bytes: int = MAX_BYTES,
-) -> Samples:
+) -> OwnData:
     r"""Read a table of numbers with a column of labels.
 
     Parameters
@@ -79,7 +79,7 @@ def read_csv(
 
     Returns
     -------
-    Samples
+    OwnData
         X (samples, features) float32; y int64 if all labels are whole numbers, else strings;
         `feature_names` where the file has a header.
 
@@ -110,7 +110,7 @@ def read_csv(
     columns, X, labels = _read(path, choose, max_bytes, label=label)
     assert columns.label is not None
     names = columns.names and tuple(columns.names[column] for column in columns.features)
-    return Samples(X, _as_labels(path, labels, columns.place(columns.label)), names)
+    return OwnData(X, _as_labels(path, labels, columns.place(columns.label)), names)
 
 
 def read_features(
