@@ -146,8 +146,11 @@ def read_features(
 def _read(
     path: PathLike, choose: Choice, max_bytes: int, *, label: str | None
 ) -> tuple[_Columns, NDArray[np.float32], list[str]]:
-    with open_file(path) as (file, _):
-        rows = _rows(path, TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+    with (
+        open_file(path) as (file, _),
+        TextIOWrapper(file, encoding="utf-8-sig", newline="") as text,
+    ):
+        rows = _rows(path, text)
         start, first = next(rows, (0, []))
         if not first:
             raise DataError(f"{path}: expected a table, got empty lines alone")
@@ -286,10 +289,11 @@ def _label(
 def _as_labels(path: PathLike, labels: list[str], place: str) -> NDArray[Any]:
     if all(_WHOLE.fullmatch(label) for label in set(labels)):
         return np.array([int(label.partition(".")[0]) for label in labels], np.int64)
-    if all(map(_is_number, set(labels))):
-        fraction = next(label for label in labels if not _WHOLE.fullmatch(label))
+    classes = set(labels)
+    fractions = [one for one in classes if _is_number(one) and not float(one).is_integer()]
+    if fractions and all(map(_is_number, classes)):
         raise DataError(
-            f"{path}: {place}: labels must be whole numbers or text, got {fraction!r}; name the "
-            f"column of the labels"
+            f"{path}: {place}: labels must be whole numbers or text, got {min(fractions)!r}; name "
+            f"the column of the labels"
         )
     return np.array(labels)
