@@ -14,7 +14,7 @@ from ffref.experiments import (
     RECIPES,
     Run,
     check_data_dir,
-    is_file,
+    is_one_part,
     new_run,
     old_run,
     test,
@@ -76,7 +76,7 @@ def _start(options: Namespace) -> Run:
     )
     data = getattr(options, "data", RECIPES[name].data if recipe else "digits")
     require(
-        is_file(data) or not hasattr(options, "test_fraction"),
+        is_one_part(data) or not hasattr(options, "test_fraction"),
         f"--test-fraction does nothing for {data}, which has a split of its own",
     )
     check_data_dir(data, getattr(options, "data_dir", None))

@@ -1,14 +1,15 @@
 """Back-propagation on the same dense layers, as a classifier: the yardstick."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from ffref.baselines import backprop_logits, backprop_step
-from ffref.estimators._base import Classifier
+from ffref.estimators._parameters import classifier
+from ffref.estimators._samples import PlainSamples
 from ffref.formulas.softmax import check_label_smoothing
 from ffref.layers import INITIAL_GAIN, draw_dense_layers
+from ffref.method import setting
 from ffref.training import (
     LocalLayer,
     Step,
@@ -20,21 +21,11 @@ from ffref.training.prediction import in_blocks
 from ffref.types import Array
 
 
-class BackpropClassifier(Classifier):
+@classifier
+class BackpropClassifier(PlainSamples):
     """Back-propagation by hand: the same layers, one loss at the top, the chain through all.
 
     Formula and source: `ffref.baselines.backprop`.
-
-    Parameters
-    ----------
-    hidden_layer_sizes : tuple of int
-        Units of each hidden layer; the softmax layer comes on top.
-    label_smoothing : float
-        Share of each label that is spread over all classes.
-    max_iter, batch_size, learning_rate_init, optimizer, momentum, weight_decay, schedule,
-    warmup_steps, standardize, shift, flip, cutout, image_shape, input_norm, between_norm,
-    random_state, verbose
-        As in `HFFClassifier`.
 
     Attributes
     ----------
@@ -52,48 +43,10 @@ class BackpropClassifier(Classifier):
 
     algorithm = "backprop"
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (256, 256),
-        *,
-        label_smoothing: float = 0.0,
-        max_iter: int = 50,
-        batch_size: int = 64,
-        learning_rate_init: float = 0.001,
-        optimizer: str = "adam",
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        schedule: str = "cosine",
-        warmup_steps: int = 0,
-        standardize: bool = True,
-        shift: int = 0,
-        flip: bool = False,
-        cutout: int = 0,
-        image_shape: Any = None,
-        input_norm: str = "none",
-        between_norm: str = "none",
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.label_smoothing = label_smoothing
-        self.max_iter = max_iter
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.optimizer = optimizer
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.warmup_steps = warmup_steps
-        self.standardize = standardize
-        self.shift = shift
-        self.flip = flip
-        self.cutout = cutout
-        self.image_shape = image_shape
-        self.input_norm = input_norm
-        self.between_norm = between_norm
-        self.random_state = random_state
-        self.verbose = verbose
+    label_smoothing: float = setting(
+        default=0.0, help="share of each label that is spread over all classes"
+    )
+    between_norm: str = "none"
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ffref.data import Samples, first_rows
 from ffref.estimators import (
     Classifier,
     FFClassifier,
@@ -22,12 +23,12 @@ _FF = FFClassifier | FFRecurrentClassifier | FFTextClassifier
 _POSITIVE, _NEGATIVE = "#1b6ca8", "#d1603d"
 
 
-def write_figures(classifier: Classifier, X: Array, y: np.ndarray, folder: Path) -> list[Path]:
+def write_figures(classifier: Classifier, X: Samples, y: np.ndarray, folder: Path) -> list[Path]:
     """Write all figures that suit the classifier; X, y are held-out samples."""
     folder.mkdir(exist_ok=True)
     figures = {"learning_curves.png": learning_curves(classifier)}
     if not (isinstance(classifier, FFClassifier) and classifier.negatives == "hybrid"):
-        histograms = goodness_histograms(classifier, X[:_SAMPLES], y[:_SAMPLES])
+        histograms = goodness_histograms(classifier, first_rows(X, _SAMPLES), y[:_SAMPLES])
         figures["goodness_histograms.png"] = histograms
     if isinstance(classifier, HFFClassifier):
         figures["prototypes.png"] = prototype_cosines(classifier)

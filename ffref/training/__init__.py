@@ -12,9 +12,15 @@ from ffref.training.loop import (
     total_epochs,
 )
 from ffref.training.network import LocalLayer, Network, activities, layer_activity, layer_units
-from ffref.training.optimizers import Optimizer, OptimizerState, bind_optimizer
+from ffref.training.optimizers import (
+    OPTIMIZERS,
+    Optimizer,
+    OptimizerState,
+    bind_optimizer,
+)
 from ffref.training.prediction import (
     READOUTS,
+    ROWS_AT_ONCE,
     hidden_representation,
     in_blocks,
     layer_scores,
@@ -39,7 +45,9 @@ from ffref.training.step import (
 )
 
 __all__ = [
+    "OPTIMIZERS",
     "READOUTS",
+    "ROWS_AT_ONCE",
     "SCHEDULES",
     "Algorithm",
     "DivergenceError",

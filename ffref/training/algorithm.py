@@ -112,11 +112,11 @@ def unsupervised(
 
 
 def one_pass(
-    objectives: Sequence[Objective], *, class_scores: Callable[[Array, Params], Array]
+    objectives: Sequence[Objective], *, class_scores: Sequence[Callable[[Array, Params], Array]]
 ) -> Algorithm:
     """No negatives; one pass, and each layer's own class scores.
 
-    class_scores : (activity, params) -> (batch, classes)
+    class_scores : (activity, params) -> (batch, classes), one for each layer
     """
 
     def batch(
@@ -125,8 +125,8 @@ def one_pass(
         return network.input_norm.value(x), labelled_context(labels, x.dtype)
 
     def scores(network: Network, x: Array) -> Array:
-        layers = zip(network.layers, activities(network, x), strict=True)
-        return np.stack([class_scores(activity, layer.params) for layer, activity in layers])
+        layers = zip(class_scores, network.layers, activities(network, x), strict=True)
+        return np.stack([score(activity, layer.params) for score, layer, activity in layers])
 
     def neutral(x: Array) -> Array:
         return x

@@ -1,19 +1,24 @@
 """Prediction: class scores of every layer, and how they are read out."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ffref._checks import require
+from ffref.data import Samples, blocks
 from ffref.training.algorithm import Algorithm
 from ffref.training.network import Network, activities
 from ffref.types import Array
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 ROWS_AT_ONCE = 1024
 """Samples that are scored at a time; results do not depend on it."""
 
 
-def layer_scores(algorithm: Algorithm, network: Network, x: Array) -> Array:
+def layer_scores(algorithm: Algorithm, network: Network, x: Samples) -> Array:
     """Score of each class in each layer, (samples, features) -> (layers, samples, classes).
 
     Contrastive algorithms: the layer's goodness with each label written into the input (one pass
@@ -22,7 +27,7 @@ def layer_scores(algorithm: Algorithm, network: Network, x: Array) -> Array:
     return in_blocks(lambda rows: algorithm.scores(network, rows), x, axis=1)
 
 
-def hidden_representation(algorithm: Algorithm, network: Network, x: Array) -> Array:
+def hidden_representation(algorithm: Algorithm, network: Network, x: Samples) -> Array:
     """Normalised activity of the last layer, without a label: (samples, units)."""
 
     def last(rows: Array) -> Array:
@@ -59,7 +64,8 @@ def read_out(scores: Array, readout: str) -> Array:
 READOUTS = ("last", "sum", "sum-without-first")
 
 
-def in_blocks(function: Callable[[Array], Array], x: Array, *, axis: int) -> Array:
+def in_blocks(
+    function: Callable[[Array], NDArray[Scalar]], x: Samples, *, axis: int
+) -> NDArray[Scalar]:
     """Apply `function` to blocks of rows and join the results along `axis`, to bound memory."""
-    blocks = range(0, len(x), ROWS_AT_ONCE)
-    return np.concatenate([function(x[i : i + ROWS_AT_ONCE]) for i in blocks], axis=axis)
+    return np.concatenate([function(rows) for rows in blocks(x, ROWS_AT_ONCE)], axis=axis)
