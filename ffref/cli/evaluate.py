@@ -5,15 +5,15 @@ from argparse import Namespace
 from pathlib import Path
 
 from ffref._checks import require
-from ffref.data import Samples
-from ffref.estimators import load
+from ffref.data import Samples, is_table, read_own
+from ffref.estimators import Classifier, load
 from ffref.experiments import (
     TrainTest,
     check_data_dir,
     evaluate,
     is_one_part,
+    load_run_data,
     load_train_test,
-    read_path,
 )
 from ffref.experiments.run_folder import read_config
 from ffref.types import Labels
@@ -22,7 +22,7 @@ from ffref.types import Labels
 def run(options: Namespace) -> int:
     """Print accuracies, as text or as JSON."""
     classifier = load(options.run)
-    X, y = _samples(options)
+    X, y = _samples(options, classifier)
     result = evaluate(classifier, X, y)
     if options.json:
         print(json.dumps(result))
@@ -49,18 +49,36 @@ def _in_words(found: dict[str, float | None]) -> str:
     return ", ".join(text.format(found[name]) for name, text in words if found[name] is not None)
 
 
-def _samples(options: Namespace) -> tuple[Samples, Labels]:
+def _samples(options: Namespace, classifier: Classifier) -> tuple[Samples, Labels]:
     if hasattr(options, "data") and is_one_part(options.data):
         require(
             not hasattr(options, "split"),
             f"--split does nothing for {options.data}, which is taken whole",
         )
         check_data_dir(options.data, getattr(options, "data_dir", None))
-        return read_path(options.data)
+        return _own_samples(options, classifier)
+    require(
+        not hasattr(options, "label"),
+        "--label names a column of FILE.csv; it goes with --data FILE.csv",
+    )
     data = _both_parts(options)
     if getattr(options, "split", "test") == "train":
         return data.X, data.y
     return data.X_test, data.y_test
+
+
+def _own_samples(options: Namespace, classifier: Classifier) -> tuple[Samples, Labels]:
+    """Read samples as those of the training were read."""
+    label = getattr(options, "label", None)
+    if label is None and is_table(options.data) and Path(options.run).is_dir():
+        label = read_config(Path(options.run)).get("label")
+    own = read_own(
+        options.data,
+        label=label,
+        feature_names=getattr(classifier, "feature_names_in_", None),
+        image_shape=getattr(classifier, "image_shape", None),
+    )
+    return own.X, own.y
 
 
 def _both_parts(options: Namespace) -> TrainTest:
@@ -72,6 +90,4 @@ def _both_parts(options: Namespace) -> TrainTest:
     require(run_folder.is_dir(), "a saved .npz does not know its data: name them by --data")
     config = read_config(run_folder)
     check_data_dir(config["data"], data_dir)
-    return load_train_test(
-        config["data"], data_dir or config["data_dir"], test_fraction=config["test_fraction"]
-    )
+    return load_run_data(config, data_dir)

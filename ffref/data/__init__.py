@@ -22,10 +22,11 @@ from ffref.data.idx import read_idx
 from ffref.data.loading import find_data_dir, load
 from ffref.data.moments import feature_moments
 from ffref.data.npz import read_npz
-from ffref.data.own import is_own, read_own
+from ffref.data.own import has_parts, is_own, is_table, read_own
+from ffref.data.own_data import OwnData
 from ffref.data.pictures import Picture, is_picture, read_image, read_images
 from ffref.data.shards import stream_shards
-from ffref.data.split import OwnData, Split
+from ffref.data.split import Split
 from ffref.data.stream import (
     WINDOW_BYTES,
     Samples,
@@ -63,8 +64,10 @@ __all__ = [
     "find_data_dir",
     "first_rows",
     "flip_images",
+    "has_parts",
     "is_own",
     "is_picture",
+    "is_table",
     "load",
     "load_text",
     "names",

@@ -6,7 +6,7 @@ Pillow reads them; it comes with matplotlib. Pixels are scaled to [0, 1].
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from ffref._checks import require
 from ffref.data.errors import DataError
 from ffref.data.files import MAX_BYTES, PathLike, check_size, open_file, reason
-from ffref.data.split import OwnData
+from ffref.data.own_data import OwnData
 
 FORMATS = {
     "PNG": (".png",),
@@ -55,18 +55,18 @@ def is_picture(path: PathLike) -> bool:
     return os.fspath(path).lower().endswith(SUFFIXES)
 
 
-def check_shape(shape: tuple[int, ...]) -> Shape:
+def check_shape(shape: object) -> Shape:
     """Return (height, width, channels) of (height, width) or (height, width, channels)."""
-    height, width, channels = (*shape, 1)[:3] if len(shape) in (2, 3) else (0, 0, 0)
+    sizes = (*shape, 1)[:3] if isinstance(shape, list | tuple) and len(shape) in (2, 3) else ()
     require(
-        min(height, width) >= 1 and channels in (1, 3),
+        all(isinstance(size, int) and size >= 1 for size in sizes) and sizes[2:] in ((1,), (3,)),
         f"image_shape must be (height, width) for shades of grey, or (height, width, channels) "
-        f"with 1 or 3 channels, got {tuple(shape)}",
+        f"with 1 or 3 channels, got {shape!r}",
     )
-    return height, width, channels
+    return sizes[0], sizes[1], sizes[2]
 
 
-def read_image(path: PathLike, *, image_shape: tuple[int, ...] | None = None) -> Picture:
+def read_image(path: PathLike, *, image_shape: Sequence[int] | None = None) -> Picture:
     """Read one picture: PNG, JPEG, GIF, BMP, TIFF, WebP or PPM.
 
     A picture is turned as its Exif data say. What is transparent shows white behind it. 16 bits
@@ -112,7 +112,7 @@ def read_image(path: PathLike, *, image_shape: tuple[int, ...] | None = None) ->
 def read_images(
     folder: PathLike,
     *,
-    image_shape: tuple[int, ...] | None = None,
+    image_shape: Sequence[int] | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> OwnData:
     """Read a folder that has one sub-folder of pictures for each class.

@@ -15,21 +15,6 @@ class Split(NamedTuple):
     """(samples,) int64 class indices; what the file holds, if it came from `read_npz`"""
 
 
-class OwnData(NamedTuple):
-    """OwnData of your own, with what their files say of them."""
-
-    X: NDArray[np.float32]
-    """(samples, features); an image is a row in C order of (height, width, channels)"""
-    y: NDArray[Any]
-    """(samples,) whole numbers or strings"""
-    feature_names: tuple[str, ...] | None = None
-    """the columns of a table that has a header"""
-    image_shape: tuple[int, int, int] | None = None
-    """height, width, channels, where the files are pictures"""
-    notes: tuple[str, ...] = ()
-    """what was done to the files' contents, or left out, in words"""
-
-
 def scaled_rows(
     images: NDArray[np.uint8], highest: int, out: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:

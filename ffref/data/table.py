@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ffref.data.errors import DataError
 from ffref.data.files import MAX_BYTES, PathLike, check_size, open_file
-from ffref.data.split import OwnData
+from ffref.data.own_data import OwnData
 
 _MAX_LINE = 2**24
 _MAX_LABEL = 200

@@ -3,7 +3,7 @@
 from ffref.estimators._base import Classifier
 from ffref.estimators._local import LocalClassifier
 from ffref.estimators._registry import ESTIMATORS, load
-from ffref.estimators._validation import NotFittedError
+from ffref.estimators._validation import NotFittedError, image_shape
 from ffref.estimators.backprop import BackpropClassifier
 from ffref.estimators.ff import FFClassifier
 from ffref.estimators.hff import HFFClassifier
@@ -20,5 +20,6 @@ __all__ = [
     "HFFClassifier",
     "LocalClassifier",
     "NotFittedError",
+    "image_shape",
     "load",
 ]
