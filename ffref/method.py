@@ -5,9 +5,9 @@ are a classifier, a name for `ffref train` with its flags, and files that can be
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from dataclasses import Field, dataclass, field
+from types import MappingProxyType, NoneType
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
@@ -59,6 +59,12 @@ def setting(
     """
     about = Setting(help, more, choices, check, shapes, needs, kind, flags)
     return field(default=default, kw_only=kw_only, metadata={"setting": about})
+
+
+def value_type(entry: Field[Any]) -> type:
+    """Type of a field's values, None aside."""
+    kinds = get_args(entry.type) or (entry.type,)
+    return next(kind for kind in kinds if kind is not NoneType)
 
 
 class LayerPlace(NamedTuple):
@@ -144,5 +150,5 @@ class Method(NamedTuple):
     """(choices, goodness (batch, classes), layers that were read) -> logits of `predict_proba`"""
     defaults: Mapping[str, Any] = MappingProxyType({})
     """of arguments that all classifiers have, where this method wants another value"""
-    example: str = "(64,), max_iter=10, random_state=0"
+    example: str = "(64,), max_iter=10, learning_rate_init=0.003, random_state=0"
     """arguments with which the bundled digits are learned in a moment, to over 90 %"""

@@ -14,7 +14,7 @@ from ffref._checks import require
 from ffref.data import is_picture, is_table, read_features, read_image
 from ffref.data.npz import read_arrays
 from ffref.data.pictures import Shape, check_shape
-from ffref.estimators import Classifier, image_shape, load
+from ffref.estimators import Classifier, PlainSamples, image_shape, load
 from ffref.experiments.run_folder import write_text
 from ffref.types import Array
 
@@ -126,11 +126,11 @@ def _read_pictures(paths: list[str], classifier: Classifier, *, invert: bool) ->
 
 def _shape_in_training(classifier: Classifier) -> Shape:
     """Height, width and channels of the training's images; refuse a run that had none."""
+    if not isinstance(classifier, PlainSamples) or hasattr(classifier, "feature_names_in_"):
+        raise ValueError(
+            "this run was not trained on pictures, but on text or on the columns of a table"
+        )
     features = classifier.n_features_in_
-    require(
-        hasattr(classifier, "image_shape") and not hasattr(classifier, "feature_names_in_"),
-        "this run was not trained on pictures, but on text or on the columns of a table",
-    )
     shape = check_shape(image_shape(classifier.image_shape, features))
     require(
         int(np.prod(shape)) == features,
@@ -141,8 +141,8 @@ def _shape_in_training(classifier: Classifier) -> Shape:
         low, high = float(standardizer.mean.min()), float(standardizer.mean.max())
         require(
             low >= -_ROUNDING and high <= 1 + _ROUNDING,
-            f"this run was not trained on pixels between 0 and 1: means of its features lie between "
-            f"{low:.4g} and {high:.4g}; scale the picture as the training data were, and pass it "
+            f"this run was not trained on pixels between 0 and 1: the means of its features lie "
+            f"between {low:.4g} and {high:.4g}; scale the picture as the training data were, and pass it "
             f"as X in an .npz file",
         )
     return shape

@@ -7,6 +7,8 @@ from ffref.estimators._fitting import Fitting
 from ffref.estimators._parameters import classifier
 from ffref.estimators._record import Fitted, to_record
 from ffref.formulas import NORMS
+from ffref.layers import INITIAL_GAIN
+from ffref.method import setting
 from ffref.training import LocalLayer, Network, TrainingState
 from ffref.training.checkpoint import write_checkpoint
 
@@ -58,3 +60,21 @@ class Classifier(Fitting):
     def _input_norm(self) -> str:
         """Of each sample before the first layer: a name in `NORMS`."""
         return "rms"
+
+    def _gain(self) -> float:
+        """Variance of the weights at the start, times the inputs."""
+        return INITIAL_GAIN["he"]
+
+
+@classifier
+class ChosenStart(Classifier):
+    """Base of classifiers that may start from smaller weights."""
+
+    initialization: str = setting(
+        default="he",
+        help="variance of the weights at the start: 2 / inputs or 1 / inputs",
+        choices=tuple(INITIAL_GAIN),
+    )
+
+    def _gain(self) -> float:
+        return INITIAL_GAIN[self.initialization]

@@ -32,7 +32,10 @@ class AnyLayers(StackedLayers):
 
     layers: Any = setting(
         default=None,
-        help="instead of --hidden: local:SIZE:STRIDE:CHANNELS[:PADDING], conv:..., dense:UNITS",
+        help="of other kinds, instead of hidden layer sizes: local:SIZE:STRIDE:CHANNELS[:PADDING] "
+        "(weights differ from place to place), conv:..., dense:UNITS (behind those)",
+        more='In Python (("local", size, stride, channels, padding), ..., ("dense", units)); '
+        "`image_shape` says what the samples look like.",
         kind="tuple of tuples",
         shapes=True,
     )

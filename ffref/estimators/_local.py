@@ -13,7 +13,6 @@ from ffref.estimators._readouts import LayerReadout
 from ffref.estimators._validation import check_targets, encode_labels, labels_of
 from ffref.formulas.diagnostics import LayerDiagnostics
 from ffref.layers import (
-    INITIAL_GAIN,
     LayerDescription,
     PlannedLayer,
     draw_weights,
@@ -40,10 +39,6 @@ class LocalClassifier(LayerReadout):
 
     @abstractmethod
     def _algorithm(self, features: int, classes: int) -> Algorithm: ...
-
-    def _initialization(self) -> str:
-        """Of the weights: a name in `INITIAL_GAIN`."""
-        return "he"
 
     def _input_shape(self, features: int, classes: int) -> tuple[int, ...]:
         """Shape of a row of the first layer's input: (features,) or (height, width, channels).
@@ -85,8 +80,8 @@ class LocalClassifier(LayerReadout):
     def _initial_state(
         self, rng: np.random.Generator, features: int, classes: int
     ) -> TrainingState:
-        plan, gain = self._plan(features, classes), INITIAL_GAIN[self._initialization()]
-        weights = [draw_weights(rng, layer, gain) for layer in plan]
+        plan = self._plan(features, classes)
+        weights = [draw_weights(rng, layer, self._gain()) for layer in plan]
         own = [self._initial_params(rng, place) for place in self._places(features, classes)]
         layers = tuple(
             LocalLayer(drawn, (*params.learned, *params.kept), layer.kind)

@@ -4,11 +4,10 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
-from types import NoneType
-from typing import Any, Self, TypeVar, dataclass_transform, get_args
+from typing import Any, Self, TypeVar, dataclass_transform
 
 from ffref._checks import require
-from ffref.method import Setting, setting
+from ffref.method import Setting, setting, value_type
 
 _T = TypeVar("_T", bound=type)
 
@@ -68,11 +67,12 @@ def classifier(kind: _T) -> _T:
 
     A field that was declared below and comes again without `setting` changes its default alone.
     """
-    own = dict(inspect.get_annotations(kind))
-    for name, old in _inherited(kind).items():
-        new = kind.__dict__.get(name) if name in own else old.default
+    inherited = _inherited(kind)
+    own = {*inspect.get_annotations(kind), *(vars(kind).keys() & inherited.keys())}
+    for name, old in inherited.items():
+        new = vars(kind).get(name, old.default)
         if not isinstance(new, Field):
-            kind.__annotations__[name] = own.get(name, old.type)
+            kind.__annotations__.setdefault(name, old.type)
             again = field(default=new, kw_only=bool(old.kw_only), metadata=old.metadata)
             setattr(kind, name, again)
     made: Any = dataclass(eq=False, repr=False, match_args=False, kw_only=True)(kind)
@@ -103,14 +103,14 @@ def _documented(kind: type) -> str:
     end = min((found for found in ends if found >= 0), default=len(text))
     entries = (_entry(name, entry) for name, entry in _fields(kind))
     section = "\n".join(("Parameters", "----------", *entries))
-    return "\n".join(part.strip("\n") for part in (text[:end], f"\n{section}\n", text[end:]))
+    return "\n\n".join(part.strip("\n") for part in (text[:end], section, text[end:])) + "\n"
 
 
 def _entry(name: str, entry: Field[Any]) -> str:
     about: Setting = entry.metadata["setting"]
     default = "optional" if entry.default is None else f"default {entry.default!r}"
-    sentence = f"{about.help[0].upper()}{about.help[1:]}. {about.more}"
-    lines = textwrap.wrap(sentence, 92, initial_indent="    ", subsequent_indent="    ")
+    sentences = f"{about.help[0].upper()}{about.help[1:]}. {about.more}"
+    lines = textwrap.wrap(sentences, 92, initial_indent="    ", subsequent_indent="    ")
     return "\n".join((f"{name} : {_type_name(entry, about)}, {default}", *lines))
 
 
@@ -118,9 +118,3 @@ def _type_name(entry: Field[Any], about: Setting) -> str:
     if about.choices is not None:
         return "{" + ", ".join(f'"{choice}"' for choice in about.choices) + "}"
     return about.kind or value_type(entry).__name__
-
-
-def value_type(entry: Field[Any]) -> type:
-    """Type of a field's values, None aside."""
-    kinds = get_args(entry.type) or (entry.type,)
-    return next(kind for kind in kinds if kind is not NoneType)

@@ -33,6 +33,9 @@ class Prediction(SharedParameters, ABC):
     on_command_line: ClassVar[bool] = True
     """Whether `ffref train` takes that name; False: it is reached by recipes alone."""
 
+    learns_from_pairs: ClassVar[bool] = False
+    """Whether accuracy in training is that of pairs of a positive and a negative sample."""
+
     classes_: np.ndarray
     n_features_in_: int
     standardizer_: Standardizer | None

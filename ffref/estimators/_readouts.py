@@ -5,10 +5,10 @@ from abc import abstractmethod
 import numpy as np
 
 from ffref._checks import check_number, check_positive
-from ffref.estimators._base import Classifier
+from ffref.estimators._base import ChosenStart, Classifier
 from ffref.estimators._parameters import classifier
 from ffref.formulas import GOODNESS
-from ffref.layers import INITIAL_GAIN, Readout, zero_readout
+from ffref.layers import Readout, zero_readout
 from ffref.method import setting
 from ffref.training import (
     READOUTS,
@@ -53,8 +53,10 @@ class LayerReadout(Classifier):
 
 
 @classifier
-class SoftmaxReadout(LayerReadout):
-    """Base of classifiers that can train a softmax readout beside their layers."""
+class SoftmaxReadout(ChosenStart, LayerReadout):
+    """Base of classifiers with negative samples, which can train a softmax readout."""
+
+    learns_from_pairs = True
 
     readout: str = setting(
         default="softmax",
@@ -71,11 +73,6 @@ class SoftmaxReadout(LayerReadout):
         check=check_positive,
     )
     readout_weight_decay: float = setting(default=0.0, help="of the softmax readout")
-    initialization: str = setting(
-        default="he",
-        help="variance of the weights at the start: 2 / inputs or 1 / inputs",
-        choices=tuple(INITIAL_GAIN),
-    )
 
     @abstractmethod
     def _softmax_logits(self, x: Array) -> Array:
@@ -84,9 +81,6 @@ class SoftmaxReadout(LayerReadout):
     def _has_softmax(self) -> bool:
         """Whether a softmax readout is trained."""
         return True
-
-    def _initialization(self) -> str:
-        return self.initialization
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -8,7 +8,7 @@ from ffref.baselines import backprop_logits, backprop_step
 from ffref.estimators._parameters import classifier
 from ffref.estimators._samples import PlainSamples
 from ffref.formulas.softmax import check_label_smoothing
-from ffref.layers import INITIAL_GAIN, draw_dense_layers
+from ffref.layers import draw_dense_layers
 from ffref.method import setting
 from ffref.training import (
     LocalLayer,
@@ -57,7 +57,7 @@ class BackpropClassifier(PlainSamples):
     ) -> TrainingState:
         sizes = (features, *self._hidden_layer_sizes(), classes)
         layers = tuple(
-            LocalLayer(dense, ()) for dense in draw_dense_layers(rng, sizes, INITIAL_GAIN["he"])
+            LocalLayer(dense, ()) for dense in draw_dense_layers(rng, sizes, self._gain())
         )
         states = initial_optimizer_states(self._optimizer(), layers, learned_params=0)
         return TrainingState(self._network(layers), states)

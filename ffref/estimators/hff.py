@@ -62,7 +62,7 @@ class HFFClassifier(StackedLayers):
     )
     ema_decay: float = setting(
         default=0.99,
-        help="share of the old prototype kept in each step of --prototype-update ema",
+        help="share of the old prototype kept in each step of a moving average",
         needs=("prototype_update", ("ema",)),
     )
 

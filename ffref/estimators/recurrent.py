@@ -9,7 +9,6 @@ from ffref.estimators._parameters import classifier
 from ffref.estimators._readouts import ChosenGoodness
 from ffref.estimators._samples import PlainSamples
 from ffref.formulas import GOODNESS
-from ffref.layers import INITIAL_GAIN
 from ffref.method import setting
 from ffref.objectives.ff import ff
 from ffref.training import Step, TrainingState, in_blocks, initial_optimizer_states
@@ -102,8 +101,7 @@ class FFRecurrentClassifier(PlainSamples, ChosenGoodness):
         self, rng: np.random.Generator, features: int, classes: int
     ) -> TrainingState:
         sizes = self._hidden_layer_sizes()
-        gain = INITIAL_GAIN[self.initialization]
-        layers = draw_recurrent_layers(rng, (features, *sizes, classes), gain)
+        layers = draw_recurrent_layers(rng, (features, *sizes, classes), self._gain())
         readout, readout_state = self._initial_readout(list(sizes), classes)
         return TrainingState(
             self._network(layers)._replace(readout=readout),
