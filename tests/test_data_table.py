@@ -135,6 +135,7 @@ def test_bad_names(path):
     refused(path, "a,b,y\n1,2,0\n", "'kind'", "a, b, y", label="kind")
     refused(path, "1,2,0\n1,2,1\n", "'kind'", "no header", label="kind")
     refused(path, "a,b,y\n1,2,0\n", "'c'", feature_names=("a", "c"))
+    refused(path, "a,b,y\n1,2,0\n", "column 3 ('y') is a feature", feature_names=("a", "y"))
 
 
 def test_long_lines_and_large_tables(path, monkeypatch):

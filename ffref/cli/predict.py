@@ -5,6 +5,7 @@ import io
 import json
 import sys
 from argparse import Namespace
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,10 +84,11 @@ def _as_json(classifier: Classifier, new: _New, options: Namespace) -> str:
 def _read(paths: list[str], classifier: Classifier, *, invert: bool) -> _New:
     pictures = [path for path in paths if is_picture(path)]
     if pictures:
+        others = [path for path in paths if path not in pictures]
         require(
-            len(pictures) == len(paths),
-            f"pictures and arrays do not go together: {pictures[0]} is a picture, "
-            f"{next(path for path in paths if path not in pictures)} is not; predict them apart",
+            not others,
+            f"pictures go without other files: {pictures[0]} is a picture, {' '.join(others)} "
+            f"is not; predict them apart",
         )
         return _read_pictures(pictures, classifier, invert=invert)
     require(not invert, "--invert does nothing for what is no picture")
@@ -115,10 +117,13 @@ def _read_pictures(paths: list[str], classifier: Classifier, *, invert: bool) ->
     """Prepare pictures as those of the training were, and say on stderr what was done to them."""
     shape = _shape_in_training(classifier)
     X = np.empty((len(paths), *shape), np.float32)
+    changes: Counter[str] = Counter()
     for number, path in enumerate(paths):
-        X[number], changes = read_image(path, image_shape=shape)
-        if changes:
-            print(f"ffref: {path}: {', '.join(changes)}", file=sys.stderr)
+        X[number], done = read_image(path, image_shape=shape)
+        changes.update(done)
+    for what, count in changes.items():
+        which = paths[0] if len(paths) == 1 else f"{count} of {len(paths)} pictures"
+        print(f"ffref: {which}: {what}", file=sys.stderr)
     if invert:
         np.subtract(1, X, out=X)
     return _New(X.reshape(len(X), -1), tuple(paths))
@@ -142,7 +147,7 @@ def _shape_in_training(classifier: Classifier) -> Shape:
         require(
             low >= -_ROUNDING and high <= 1 + _ROUNDING,
             f"this run was not trained on pixels between 0 and 1: the means of its features lie "
-            f"between {low:.4g} and {high:.4g}; scale the picture as the training data were, and pass it "
-            f"as X in an .npz file",
+            f"between {low:.4g} and {high:.4g}; scale the picture as the training data were, "
+            f"and pass it as X in an .npz file",
         )
     return shape

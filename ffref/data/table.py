@@ -105,12 +105,19 @@ def read_csv(
     def choose(first: list[str], names: tuple[str, ...] | None) -> _Columns:
         where = _label_column(path, label, names, len(first))
         others = [column for column in range(len(first)) if column != where]
-        return _Columns(_named(path, feature_names, names) or others, where, names)
+        columns = _Columns(_named(path, feature_names, names) or others, where, names)
+        if where in columns.features:
+            raise DataError(
+                f"{path}: {columns.place(where)} is a feature, not the label; name the label's "
+                f"column"
+            )
+        return columns
 
     columns, X, labels = _read(path, choose, max_bytes, label=label)
     assert columns.label is not None
     names = columns.names and tuple(columns.names[column] for column in columns.features)
-    return OwnData(X, _as_labels(path, labels, columns.place(columns.label)), names)
+    place = columns.place(columns.label)
+    return OwnData(X, _as_labels(path, labels, place), names, notes=(f"labels are in {place}",))
 
 
 def read_features(
