@@ -20,8 +20,9 @@ def write_figures(classifier: Classifier, X: Samples, y: np.ndarray, folder: Pat
     """Write all figures that suit the classifier; X, y are held-out samples."""
     folder.mkdir(exist_ok=True)
     figures = {"learning_curves.png": learning_curves(classifier)}
-    if len(classifier.readout_goodness(first_rows(X, 1))[0]):  # none where no layer saw a label
-        histograms = goodness_histograms(classifier, first_rows(X, _SAMPLES), y[:_SAMPLES])
+    few = first_rows(X, _SAMPLES)
+    if len(classifier.readout_goodness(few[:1])[0]):  # none where no layer saw a label
+        histograms = goodness_histograms(classifier, few, y[:_SAMPLES])
         figures["goodness_histograms.png"] = histograms
     if isinstance(classifier, HFFClassifier):
         figures["prototypes.png"] = prototype_cosines(classifier)
