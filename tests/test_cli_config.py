@@ -43,7 +43,7 @@ def test_every_flag_goes_into_a_file_and_comes_back(flag, tmp_path):
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.floats(), st.integers())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_is_written_is_toml(text, number, whole):
     options = build_parser().parse_args(["train"])
     options.data_dir, options.test_fraction, options.random_state = text, number, whole
@@ -95,6 +95,8 @@ def test_flags_win_over_the_file(tmp_path):
         (b"epochs = ", "no valid TOML"),
         (b"\xff", "no valid TOML"),
         (b"a = " + b"[" * 5000, "no valid TOML"),
+        (b"#" * 1_000_001, "no valid TOML"),
+        (b"seed = " + b"9" * 5000, "no valid TOML"),
         (b"epoch = 3", "--epoch=3"),
         (b'epochs = "x"', "--epochs"),
         (b"epochs = true", "--epochs"),

@@ -203,6 +203,12 @@ def test_a_folder_with_parts(tmp_path):
     assert_refused(run("train", "--data", "two"), "(5, 5)")
 
 
+def test_an_empty_folder(tmp_path):
+    (tmp_path / "empty").mkdir()
+    says = "expected a sub-folder of pictures for each class, or .npz files"
+    assert_refused(run("train", "--data", "empty"), says)
+
+
 def test_classes_may_be_called_train_and_test(tmp_path):
     pixels, labels = bright(8)
     save_pictures(tmp_path / "pictures", pixels, np.where(labels == "sky", "train", "test"))

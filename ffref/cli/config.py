@@ -15,6 +15,7 @@ from typing import Any
 from ffref.cli.flags import FLAGS
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
+_MAX_BYTES = 10**6
 _NOT_IN_FILES = ("config", "resume", "help", "out")
 _OTHERS = ("data", "data_dir", "test_fraction", "label", "full")
 """Settings that are written besides those of the classifier."""
@@ -30,7 +31,10 @@ def read_words(path: str) -> tuple[str | None, list[str]]:
     """
     try:
         with Path(path).open("rb") as file:
-            settings = tomllib.load(file)
+            text = file.read(_MAX_BYTES + 1)
+        if len(text) > _MAX_BYTES:
+            raise ValueError(f"more than {_MAX_BYTES} bytes")
+        settings = tomllib.loads(text.decode())
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -167,8 +167,8 @@ def _class_folders(root: Path) -> list[Path]:
     folders = [path for path in found if path.is_dir()]
     if not folders:
         raise DataError(
-            f"{root}: expected a sub-folder of pictures for each class, got none; make them, as "
-            f"{root.name or root}/cat/1.png"
+            f"{root}: expected a sub-folder of pictures for each class, or .npz files, got none; "
+            f"make them, as {root.name or root}/cat/1.png"
         )
     return folders
 
@@ -262,7 +262,9 @@ def _converted(image: Image.Image, shape: Shape) -> tuple[Image.Image, tuple[str
     if image.getexif().get(_ORIENTATION, 1) != 1:
         changes.append("turned as its Exif data say")
     if turned.mode in _DEEP_MODES:
-        turned = Image.fromarray(np.rint(np.asarray(turned) / 257).clip(0, 255).astype(np.uint8))
+        deep = np.asarray(turned).astype(np.float32)
+        deep /= 257
+        turned = Image.fromarray(deep.round().clip(0, 255).astype(np.uint8))
         changes.append("16 bits to 8")
     grey, mode = turned.mode in _GREY_MODES, "L" if shape[2] == 1 else "RGB"
     if turned.mode in ("LA", "PA", "RGBA") or "transparency" in turned.info:

@@ -100,7 +100,8 @@ def load_train_test(
     require(
         is_path(data),
         f"there is no data set named {data!r}: choose one of {', '.join(names())}, {TOY}, {TEXT}, "
-        f"or the path of a file (.npz, .csv) or folder (of pictures in a folder a class, of .npz)",
+        f"or the path of a file (.npz, .csv) or folder (of pictures, one folder a class, or of "
+        f".npz files)",
     )
     if has_parts(data):
         return _two_parts(Path(data), image_shape)
