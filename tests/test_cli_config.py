@@ -96,6 +96,7 @@ def test_flags_win_over_the_file(tmp_path):
         (b"\xff", "no valid TOML"),
         (b"a = " + b"[" * 5000, "no valid TOML"),
         (b"#" * 1_000_001, "no valid TOML"),
+        (b"a." * 400_000 + b"a = 1", "no valid TOML"),
         (b"seed = " + b"9" * 5000, "no valid TOML"),
         (b"epoch = 3", "--epoch=3"),
         (b'epochs = "x"', "--epochs"),

@@ -16,6 +16,8 @@ from ffref.cli.flags import FLAGS
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _MAX_BYTES = 10**6
+_MAX_DOTS = 100
+"""In a line: a key a.a.a... takes memory and time that grow with its square."""
 _NOT_IN_FILES = ("config", "resume", "help", "out")
 _OTHERS = ("data", "data_dir", "test_fraction", "label", "full")
 """Settings that are written besides those of the classifier."""
@@ -30,11 +32,7 @@ def read_words(path: str) -> tuple[str | None, list[str]]:
         If the file is missing, no TOML, or holds what is no setting.
     """
     try:
-        with Path(path).open("rb") as file:
-            text = file.read(_MAX_BYTES + 1)
-        if len(text) > _MAX_BYTES:
-            raise ValueError(f"more than {_MAX_BYTES} bytes")
-        settings = tomllib.loads(text.decode())
+        settings = tomllib.loads(_text(Path(path)))
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -43,6 +41,16 @@ def read_words(path: str) -> tuple[str | None, list[str]]:
     if not isinstance(algorithm, str | None):
         raise ValueError(f"{path}: algorithm must be text, got {algorithm!r}")
     return algorithm, [_word(path, name, value) for name, value in settings.items()]
+
+
+def _text(path: Path) -> str:
+    """Read a file that is small, and of which tomllib makes little."""
+    if path.stat().st_size > _MAX_BYTES:
+        raise ValueError(f"more than {_MAX_BYTES} bytes")
+    text = path.read_text(encoding="utf-8")
+    if any(line.count(".") > _MAX_DOTS for line in text.splitlines()):
+        raise ValueError(f"more than {_MAX_DOTS} dots in a line")
+    return text
 
 
 def _word(path: str, name: str, value: object) -> str:

@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 _DEEP_MODES = ("I", "I;16", "I;16L", "I;16B")
 _GREY_MODES = ("1", "L", "LA", *_DEEP_MODES)
 _COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+_MAX_FILE = 2**30
 _ORIENTATION = 0x0112  # of Exif: how the camera was held
 
 Shape = tuple[int, int, int]
@@ -223,11 +225,15 @@ def _size(shape: Shape) -> str:
 @contextmanager
 def _opened(path: PathLike) -> Iterator[Image.Image]:
     """Open a picture, header first; what fails in the block too is the file's fault."""
-    with open_file(path) as (file, _), warnings.catch_warnings():
+    with open_file(path) as (file, size), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow says of details that do not matter here
         warnings.simplefilter("error", Image.DecompressionBombWarning)
+        if size > _MAX_FILE:
+            raise DataError(f"{path}: {size} bytes are too many for a picture; make it smaller")
         try:
-            image = Image.open(file, formats=tuple(FORMATS))
+            # in memory, since Pillow asks a file for as many bytes as its header claims to have
+            content = BytesIO(file.read())
+            image = Image.open(content, formats=tuple(FORMATS))
             _check_kind(path, image)
             yield image
         except DataError:
