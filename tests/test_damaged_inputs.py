@@ -122,7 +122,7 @@ KINDS = {
     "jpeg": Kind(_picture("JPEG"), read_image, 40 * 30 * 3, ".jpg"),
     "folder of pictures": Kind(_GIF, _read_folder, 40 * 30 * 3, ".gif"),
     "folder of shards": Kind(_SHARD, _read_shards, _IMAGES.nbytes),
-    "config.json": Kind(json.dumps(_CONFIG, indent=2).encode(), _read_config, 500, "", SPARE_OF_TEXT),
+    "config.json": Kind(json.dumps(_CONFIG).encode(), _read_config, 500, "", SPARE_OF_TEXT),
     "train.toml": Kind(_TOML.encode(), lambda path: read_words(str(path)), 500, "", SPARE_OF_TEXT),
 }  # fmt: skip
 
