@@ -41,6 +41,30 @@ def test_one_window_trains_to_the_bits_of_an_array(kind, shards):
         assert model.score(stream, 1 - y) == model.score(X, 1 - y)
 
 
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"readout": "weighted", "validation_fraction": 0.2},
+        {"calibrated": True, "validation_fraction": 0.2},
+        {"prototype_init": "class-means"},
+    ],
+)
+def test_samples_that_hff_looks_at_beside_training_are_those_of_an_array(choices, shards):
+    folder, X, y = shards
+    whole = small(HFFClassifier, standardize=False, **choices).fit(X, y)
+    model = small(HFFClassifier, standardize=False, **choices).fit(stream_shards(folder))
+    assert same(outputs(model, X), outputs(whole, X))
+
+
+def test_classes_of_a_stream_join_as_those_of_an_array(shards):
+    _, X, y = shards
+    found = []
+    for joining in ((X, y + 1), (stream_array(X, y + 1),)):
+        model = small(HFFClassifier, standardize=False).fit(X, y)
+        found.append(outputs(model.partial_fit(*joining, classes=[3]), X))
+    assert same(*found)
+
+
 @each_kind
 def test_augmented_batches_are_those_of_an_array(kind, shards):
     folder, X, y = shards

@@ -74,7 +74,7 @@ def _start(options: Namespace) -> Run:
                 f"{' and '.join(flag.algorithms)}",
             )
             given[flag.parameter] = getattr(options, flag.parameter)
-    _check_companions(given)
+    _check_companions(given, ESTIMATORS[algorithm]().get_params())
     own_layers = recipe is not None and "layers" in RECIPES[recipe].parameters
     require(
         "hidden_layer_sizes" not in given or not (own_layers or "layers" in given),
@@ -107,14 +107,14 @@ def _start(options: Namespace) -> Run:
     return prepared
 
 
-def _check_companions(given: dict[str, Any]) -> None:
+def _check_companions(given: dict[str, Any], defaults: dict[str, Any]) -> None:
     for flag in FLAGS:
         if flag.needs is None or flag.parameter not in given:
             continue
         parameter, values = flag.needs
         name = next(other.names[0] for other in FLAGS if other.parameter == parameter)
         require(
-            given.get(parameter) in values,
+            given.get(parameter, defaults[parameter]) in values,
             f"{flag.names[0]} does nothing alone; it goes with {name} {' or '.join(values)}",
         )
 

@@ -26,7 +26,7 @@ def write_figures(classifier: Classifier, X: Samples, y: np.ndarray, folder: Pat
         figures["goodness_histograms.png"] = histograms
     if isinstance(classifier, HFFClassifier):
         figures["prototypes.png"] = prototype_cosines(classifier)
-    return [_save(figure, folder / name) for name, figure in figures.items()]
+    return [save_figure(figure, folder / name) for name, figure in figures.items()]
 
 
 def learning_curves(classifier: Classifier) -> Figure:
@@ -100,7 +100,8 @@ def _or_nan(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG, whole or not at all."""
     FigureCanvasAgg(figure)
     temporary = path.with_name(f".{path.name}.tmp")
     figure.savefig(temporary, format="png", dpi=120)

@@ -54,10 +54,13 @@ def contrastive(
     classes: int,
     hard_labels: bool = False,
     readout: ReadoutTraining | None = None,
+    network_goodness: bool = False,
 ) -> Algorithm:
     """Positives and wrong labels; prediction by the goodness of every label.
 
     Wrong labels are uniform, or drawn from the logits of the softmax readout (`hard_labels`).
+    With `network_goodness` a batch passes through all layers once before the step, for
+    objectives that are told the summed goodness of the whole network.
     """
     require(
         readout is not None or not hard_labels,
@@ -73,7 +76,14 @@ def contrastive(
         else:
             wrong = uniform_wrong_label(labels, classes=classes, rng=rng)
         shared = network.layers[0].kind.each_version is not None
-        return contrastive_batch(x, labels, wrong, encoding, network.input_norm, shared=shared)
+        inputs, context = contrastive_batch(
+            x, labels, wrong, encoding, network.input_norm, shared=shared
+        )
+        if network_goodness:
+            first = layer_activity(network.layers[0], inputs)
+            of_layers = [goodness.value(one) for one in activities_above(network, first)]
+            context = context._replace(network_goodness=np.sum(of_layers, axis=0))
+        return inputs, context
 
     def scores(network: Network, x: Array) -> Array:
         out = np.empty((len(network.layers), len(x), classes), x.dtype)
