@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from ffref.data.canonical import CANONICAL, Canonical, Download
+from ffref.data.canonical_files import CANONICAL, Canonical, Download
 from tests.cli_support import assert_refused, run, run_well
 from tests.test_data_fetch import CONTENT, canonical_file
 

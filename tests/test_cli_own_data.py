@@ -182,6 +182,8 @@ def test_coloured_pictures_and_sizes(tmp_path):
     said = run_well(*words, "run", "--image-shape", "4,4,3")
     assert "48 features" in said
     assert "1 of 13 pictures: resized to 4x4 pixels" in said
+    whole = run_well("evaluate", "run", "--data", "pictures")
+    assert "1 of 13 pictures: resized to 4x4 pixels" in whole
     # what was asked for is what is resumed and evaluated
     assert " 2 samples" in run_well("evaluate", "run")
     run_well("train", "--resume", "run")

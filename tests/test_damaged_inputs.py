@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from PIL import Image
 
 import ffref
@@ -143,6 +143,7 @@ def checkpoint(tmp_path_factory):
 def _examples(count):
     return settings(
         max_examples=count,
+        phases=(Phase.generate, Phase.shrink),
         deadline=None,
         derandomize=True,
         database=None,

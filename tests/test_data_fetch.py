@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from ffref.data import DataError, canonical, describe
-from ffref.data.canonical import (
+from ffref.data.canonical_files import (
     CANONICAL,
     Canonical,
     CanonicalFile,
@@ -20,7 +20,7 @@ from ffref.data.canonical import (
     file_states,
     is_canonical,
 )
-from ffref.data.fetch import fetch
+from ffref.data.fetching import fetch
 
 CONTENT = {f"toy/{part}-ubyte": bytes([number]) * 5000 for number, part in enumerate("abc")}
 MEMBERS = {f"toy-bin/{name}.bin": Random(name).randbytes(100_000) for name in ("one", "two")}

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from ffref.data import canonical, describe, fetch, file_states, find_data_dir, names
-from ffref.data.canonical import CANONICAL
+from ffref.data.canonical_files import CANONICAL
 
 _WORDS = {
     "verified": "there, verified",

@@ -5,7 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from ffref._checks import require
-from ffref.data import Samples, is_table, read_own
+from ffref.data import OwnData, is_table, read_own
 from ffref.estimators import Classifier, load
 from ffref.experiments import (
     TrainTest,
@@ -16,14 +16,13 @@ from ffref.experiments import (
     load_train_test,
 )
 from ffref.experiments.run_folder import read_config
-from ffref.types import Labels
 
 
 def run(options: Namespace) -> int:
     """Print accuracies, as text or as JSON."""
     classifier = load(options.run)
-    X, y = _samples(options, classifier)
-    result = evaluate(classifier, X, y)
+    samples = _samples(options, classifier)
+    result = evaluate(classifier, samples.X, samples.y)
     if options.json:
         print(json.dumps(result))
         return 0
@@ -35,6 +34,8 @@ def run(options: Namespace) -> int:
             print(f"  {name:<18} {accuracy:.2%}")
         for layer, found in enumerate(result["diagnostics"], 1):
             print(f"  layer {layer} has {_in_words(found)}")
+        for note in samples.notes:
+            print(f"  {note}")
     return 0
 
 
@@ -49,7 +50,7 @@ def _in_words(found: dict[str, float | None]) -> str:
     return ", ".join(text.format(found[name]) for name, text in words if found[name] is not None)
 
 
-def _samples(options: Namespace, classifier: Classifier) -> tuple[Samples, Labels]:
+def _samples(options: Namespace, classifier: Classifier) -> OwnData:
     if hasattr(options, "data") and is_one_part(options.data):
         require(
             not hasattr(options, "split"),
@@ -63,22 +64,21 @@ def _samples(options: Namespace, classifier: Classifier) -> tuple[Samples, Label
     )
     data = _both_parts(options)
     if getattr(options, "split", "test") == "train":
-        return data.X, data.y
-    return data.X_test, data.y_test
+        return OwnData(data.X, data.y)
+    return OwnData(data.X_test, data.y_test)
 
 
-def _own_samples(options: Namespace, classifier: Classifier) -> tuple[Samples, Labels]:
+def _own_samples(options: Namespace, classifier: Classifier) -> OwnData:
     """Read samples as those of the training were read."""
     label = getattr(options, "label", None)
     if label is None and is_table(options.data) and Path(options.run).is_dir():
         label = read_config(Path(options.run)).get("label")
-    own = read_own(
+    return read_own(
         options.data,
         label=label,
         feature_names=getattr(classifier, "feature_names_in_", None),
         image_shape=getattr(classifier, "image_shape", None),
     )
-    return own.X, own.y
 
 
 def _both_parts(options: Namespace) -> TrainTest:

@@ -13,11 +13,11 @@ from ffref.data.augmentation import (
     flip_images,
     shift_images,
 )
-from ffref.data.canonical import canonical, file_states
+from ffref.data.canonical_files import canonical, file_states
 from ffref.data.catalogue import DatasetInfo, describe, names
 from ffref.data.cifar import read_cifar10_batch, read_cifar100
 from ffref.data.errors import DataError
-from ffref.data.fetch import fetch
+from ffref.data.fetching import fetch
 from ffref.data.idx import read_idx
 from ffref.data.loading import find_data_dir, load
 from ffref.data.moments import feature_moments

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ffref.data.canonical import (
+from ffref.data.canonical_files import (
     CanonicalFile,
     Download,
     canonical,
