@@ -3,8 +3,9 @@
 What is compared is the SHA-256 of a file's content, unpacked: mirrors pack MNIST anew, with other
 bytes around the same numbers. The digests of MNIST and Fashion-MNIST were computed from files at
 hand and are those that public projects state; those of the CIFAR archives and of their members are
-the ones of ankane/torchvision-ruby, the MD5 of the archives are on the page of the data sets,
-https://www.cs.toronto.edu/~kriz/cifar.html. No CIFAR archive was at hand.
+the ones of ankane/torchvision-ruby. The MD5 of the CIFAR-10 archive is on the page of the data
+sets, https://www.cs.toronto.edu/~kriz/cifar.html, that of CIFAR-100 in several public
+repositories. No CIFAR archive was at hand.
 """
 
 import gzip
