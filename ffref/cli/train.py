@@ -7,9 +7,11 @@ from time import perf_counter
 from typing import Any
 
 from ffref._checks import require
+from ffref.cli.config import to_toml
 from ffref.cli.flags import ALGORITHMS, FLAGS
 from ffref.cli.interrupts import Interrupts
 from ffref.cli.progress import Progress
+from ffref.data import is_table
 from ffref.estimators import ESTIMATORS, trained_so_far
 from ffref.experiments import (
     CHECKPOINT_MINUTES,
@@ -24,10 +26,13 @@ from ffref.experiments import (
     test,
     train,
 )
+from ffref.experiments.run_folder import write_text
 from ffref.report import write_figures
 from ffref.training import format_record
 
-_NOT_WITH_RESUME = ("data", "data_dir", "test_fraction", "out", "full")
+SETTINGS = "train.toml"
+"""In the run folder: the settings that were given, for `--config` of another run."""
+_NOT_WITH_RESUME = ("data", "data_dir", "test_fraction", "label", "out", "full")
 
 
 def run(options: Namespace) -> int:
@@ -35,7 +40,7 @@ def run(options: Namespace) -> int:
     started = perf_counter()
     prepared = _resume(options) if options.resume is not None else _start(options)
     if not options.quiet:
-        print(_opening(prepared))
+        print(_opening(prepared), *prepared.data.notes, sep="\n  ")
     with prepared.lock:
         return _train(prepared, options, started)
 
@@ -107,8 +112,12 @@ def _start(options: Namespace) -> Run:
         is_one_part(data) or not hasattr(options, "test_fraction"),
         f"--test-fraction does nothing for {data}, which has a split of its own",
     )
+    require(
+        is_table(data) or not hasattr(options, "label"),
+        f"--label names a column of a table (.csv); it does nothing for {data}",
+    )
     check_data_dir(data, getattr(options, "data_dir", None))
-    return new_run(
+    prepared = new_run(
         algorithm,
         data=data,
         data_dir=getattr(options, "data_dir", None),
@@ -117,7 +126,10 @@ def _start(options: Namespace) -> Run:
         given=given,
         recipe=recipe,
         full=full,
+        label=getattr(options, "label", None),
     )
+    write_text(prepared.folder / SETTINGS, to_toml(name, options, prepared.config["data"]))
+    return prepared
 
 
 def _check_companions(given: dict[str, Any], defaults: dict[str, Any]) -> None:
@@ -138,6 +150,7 @@ def _resume(options: Namespace) -> Run:
     settings |= {flag.parameter: flag.names[0] for flag in FLAGS}
     given = [word for name, word in settings.items() if hasattr(options, name)]
     given += [options.algorithm] if options.algorithm else []
+    given += ["--config"] if options.config is not None else []
     require(
         not given,
         f"--resume takes its settings from the run folder; leave out {', '.join(given)}",

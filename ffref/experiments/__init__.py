@@ -7,7 +7,6 @@ from ffref.experiments.datasets import (
     is_one_part,
     is_path,
     load_train_test,
-    read_path,
 )
 from ffref.experiments.recipes import RECIPES
 from ffref.experiments.training import (
@@ -15,6 +14,7 @@ from ffref.experiments.training import (
     Run,
     StoppedError,
     evaluate,
+    load_run_data,
     new_run,
     old_run,
     test,
@@ -32,10 +32,10 @@ __all__ = [
     "evaluate",
     "is_one_part",
     "is_path",
+    "load_run_data",
     "load_train_test",
     "new_run",
     "old_run",
-    "read_path",
     "test",
     "train",
 ]

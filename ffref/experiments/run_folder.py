@@ -22,6 +22,7 @@ from ffref.kernels import available_cores, get_threads
 from ffref.training.files import leftovers, remove_leftovers, write_whole
 
 CONFIG, ENVIRONMENT, METRICS = "config.json", "env.json", "metrics.jsonl"
+_MAX_CONFIG = 10**6
 _CONFIG_TYPES = {
     "algorithm": str,
     "data": str,
@@ -78,12 +79,16 @@ def read_config(run: Path) -> dict[str, Any]:
     path = run / CONFIG
     require(path.is_file(), f"{run} is no run folder: it has no {CONFIG}")
     try:
+        size = path.stat().st_size
+        require(size <= _MAX_CONFIG, f"{size} bytes are too many for settings")
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    # ValueError: no UTF-8, no JSON, numbers of too many digits
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     require(
         isinstance(config, dict)
-        and all(isinstance(config.get(name, ...), kind) for name, kind in _CONFIG_TYPES.items()),
+        and all(isinstance(config.get(name, ...), kind) for name, kind in _CONFIG_TYPES.items())
+        and isinstance(config.get("label"), str | None),
         f"{path} is damaged or incomplete: it must have {', '.join(_CONFIG_TYPES)}",
     )
     return dict(config)
