@@ -311,6 +311,7 @@ def test_killed_before_anything_was_written(tmp_path):
 def test_what_a_new_run_finds(whole):
     names = {path.name for path in whole.iterdir()}
     assert names == {
-        "config.json", "env.json", "metrics.jsonl", "checkpoint.npz", "checkpoint-previous.npz",
+        "config.json", "train.toml", "env.json", "metrics.jsonl", "checkpoint.npz",
+        "checkpoint-previous.npz",
     }  # fmt: skip
     assert np.array_equal(ffref.load(whole).classes_, [0, 1, 2])

@@ -51,8 +51,10 @@ def test_number_that_is_not_finite_wherever_it_is(kind, value):
     check_state(model.state_)
 
 
-@pytest.mark.parametrize("kind", [FFClassifier, HFFClassifier, FFRecurrentClassifier])
 @pytest.mark.parametrize("layer", [1, 2])
+@pytest.mark.parametrize(
+    "kind", [FFClassifier, HFFClassifier, FFRecurrentClassifier, BackpropClassifier]
+)
 def test_layer_that_dies(kind, layer):
     X, y = blobs()
     model = small(kind, max_iter=3).start(X, y)

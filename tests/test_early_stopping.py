@@ -1,14 +1,19 @@
 """Held-out samples, early stopping, warm starts and callbacks of every classifier."""
 
+import shlex
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import ffref
 from ffref import FFClassifier, HFFClassifier
+from ffref.cli.main import build_parser
 from ffref.estimators._validation import held_out
 from ffref.training.checkpoint import state_to_arrays
 from ffref.training.early_stopping import has_stalled, last_is_best
 from tests.cli_support import TINY, lines, run_well
+from tests.doc_blocks import blocks
 from tests.small_data import blobs, save_blobs
 from tests.small_models import each_kind, outputs, same, small
 
@@ -253,3 +258,15 @@ def test_command_line_reports_validation(tmp_path, monkeypatch):
     assert epochs[-1]["validation"] == model.score(data.X[held], data.y[held])
     for epoch in epochs:
         assert f"  validation {epoch['validation']:.4f}" in out
+
+
+def test_page_on_runs(capsys):
+    languages = {}
+    for language, text in blocks(Path(__file__).parents[1] / "docs" / "runs.md"):
+        languages[language] = text
+    exec(compile(languages["python"], "runs.md", "exec"), {})
+    assert float(capsys.readouterr().out) > 0.9
+    for line in languages["sh"].splitlines():
+        program, *words = shlex.split(line, comments=True)
+        assert program == "ffref"
+        assert build_parser().parse_args(words).validation_fraction == 0.1

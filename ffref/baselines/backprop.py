@@ -13,7 +13,7 @@ from ffref.formulas import (
     softmax_cross_entropy_grad,
 )
 from ffref.layers import Dense, dense_forward, dense_grads, dense_input_grad
-from ffref.training import LayerReport, Network, Optimizer, TrainingState, check_loss
+from ffref.training import LayerReport, Network, Optimizer, TrainingState, check_heard, check_loss
 from ffref.types import Array, Labels
 
 
@@ -74,6 +74,8 @@ def backprop_step(
     grads, logits = backprop_grads(network, x, labels, label_smoothing=label_smoothing)
     loss = softmax_cross_entropy(logits, labels, label_smoothing=label_smoothing)
     check_loss(loss, "layer 1")  # its one report
+    for depth, (d_weight, d_bias) in enumerate(grads[1:], start=1):
+        check_heard(d_weight, d_bias, len(x), f"layer {depth}")
     accuracy = float((logits.argmax(axis=1) == labels).mean())
     slots = tuple(
         optimizer.update(layer.weights, layer_grads, slot, learning_rate, (True, False))

@@ -11,7 +11,13 @@ from ffref.training.algorithm import (
 from ffref.training.census import take_census
 from ffref.training.classes import insert_classes
 from ffref.training.diagnosis import diagnose
-from ffref.training.divergence import DivergenceError, check_alive, check_loss, check_state
+from ffref.training.divergence import (
+    DivergenceError,
+    check_alive,
+    check_heard,
+    check_loss,
+    check_state,
+)
 from ffref.training.loop import (
     EpochRecord,
     Plan,
@@ -80,6 +86,7 @@ __all__ = [
     "beside_itself",
     "bind_optimizer",
     "check_alive",
+    "check_heard",
     "check_loss",
     "check_state",
     "contrastive",
