@@ -241,7 +241,7 @@ def test_a_checkpoint_whose_arrays_do_not_fit_its_layers_is_refused(tmp_path):
         arrays = {name: archive[name] for name in archive.files}
     arrays["layer0.weight"] = arrays["layer0.weight"][:-1]
     np.savez(tmp_path / "other.npz", **arrays)
-    with pytest.raises(ValueError, match="layer 1 must have a weight of shape"):
+    with pytest.raises(ValueError, match="layer 1 must have weights of shapes"):
         ffref.load(tmp_path / "other.npz")
 
 

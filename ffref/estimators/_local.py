@@ -16,7 +16,6 @@ from ffref.layers import (
     PlannedLayer,
     Readout,
     describe_layers,
-    draw_weights,
     plan_layers,
 )
 from ffref.training import (
@@ -119,7 +118,7 @@ class LocalClassifier(Classifier):
         self, rng: np.random.Generator, features: int, classes: int
     ) -> TrainingState:
         plan, gain = self._plan(features, classes), INITIAL_GAIN[self._initialization()]
-        weights = [draw_weights(rng, layer, gain) for layer in plan]
+        weights = [layer.draw(rng, gain) for layer in plan]
         layers = tuple(
             LocalLayer(own, self._initial_params(rng, classes, layer.units), layer.kind)
             for own, layer in zip(weights, plan, strict=True)
@@ -139,11 +138,10 @@ class LocalClassifier(Classifier):
         """Give the arrays of a checkpoint their kinds, which no file holds."""
         plan = self._plan(self.n_features_in_, len(self.classes_))
         for number, (layer, planned) in enumerate(zip(layers, plan, strict=True), 1):
-            shapes = layer.weights.weight.shape, layer.weights.bias.shape
+            shapes = tuple(array.shape for array in layer.weights)
             require(
-                shapes == (planned.weight_shape, planned.bias_shape),
-                f"layer {number} must have a weight of shape {planned.weight_shape} and a bias of "
-                f"shape {planned.bias_shape}, got {shapes[0]} and {shapes[1]}",
+                shapes == planned.shapes,
+                f"layer {number} must have weights of shapes {planned.shapes}, got {shapes}",
             )
         kinds = (
             layer._replace(weights=planned.kind.record(*layer.weights), kind=planned.kind)

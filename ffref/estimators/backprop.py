@@ -13,8 +13,8 @@ from ffref.training import (
     LocalLayer,
     Step,
     TrainingState,
-    activities,
     initial_optimizer_states,
+    passes,
 )
 from ffref.training.prediction import in_blocks
 from ffref.types import Array
@@ -126,8 +126,8 @@ class BackpropClassifier(Classifier):
 
         def last(rows: Array) -> Array:
             top = network.input_norm.value(rows)
-            for activity in activities(hidden, rows):
-                top = network.between_norm.value(activity)
+            for passed in passes(hidden, rows):
+                top = network.between_norm.value(passed.activity)
             return top
 
         return in_blocks(last, x, axis=0)

@@ -11,7 +11,15 @@ from ffref.training.loop import (
     format_record,
     total_epochs,
 )
-from ffref.training.network import LocalLayer, Network, activities, layer_activity, layer_units
+from ffref.training.network import (
+    LocalLayer,
+    Network,
+    layer_activity,
+    layer_pass,
+    layer_units,
+    passes,
+    rows_at_once,
+)
 from ffref.training.optimizers import Optimizer, OptimizerState, bind_optimizer
 from ffref.training.prediction import (
     READOUTS,
@@ -56,7 +64,6 @@ __all__ = [
     "Schedule",
     "Step",
     "TrainingState",
-    "activities",
     "bind_optimizer",
     "contrastive",
     "diagnose",
@@ -66,17 +73,20 @@ __all__ = [
     "in_blocks",
     "initial_optimizer_states",
     "layer_activity",
+    "layer_pass",
     "layer_scores",
     "layer_units",
     "local_grads",
     "local_step",
     "network_logits",
     "one_pass",
+    "passes",
     "read_out",
     "recurrent_grads",
     "recurrent_local_grads",
     "recurrent_scores",
     "recurrent_step",
+    "rows_at_once",
     "total_epochs",
     "unsupervised",
     "with_warmup",

@@ -5,12 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from ffref._checks import require
+from ffref.layers import ROWS_AT_ONCE
 from ffref.training.algorithm import Algorithm
-from ffref.training.network import Network, activities
+from ffref.training.network import Network, passes, rows_at_once
 from ffref.types import Array
-
-ROWS_AT_ONCE = 1024
-"""Samples that are scored at a time; results do not depend on it."""
 
 
 def layer_scores(algorithm: Algorithm, network: Network, x: Array) -> Array:
@@ -19,18 +17,19 @@ def layer_scores(algorithm: Algorithm, network: Network, x: Array) -> Array:
     Contrastive algorithms: the layer's goodness with each label written into the input (one pass
     a class). One-pass algorithms: the layer's own class scores (one pass in all).
     """
-    return in_blocks(lambda rows: algorithm.scores(network, rows), x, axis=1)
+    rows = rows_at_once(network)
+    return in_blocks(lambda part: algorithm.scores(network, part), x, axis=1, rows=rows)
 
 
 def hidden_representation(algorithm: Algorithm, network: Network, x: Array) -> Array:
-    """Normalised activity of the last layer, without a label: (samples, units)."""
+    """Normalised features of the last layer, without a label: (samples, units)."""
 
     def last(rows: Array) -> Array:
-        for activity in activities(network, algorithm.neutral(rows)):
-            top = activity
+        for passed in passes(network, algorithm.neutral(rows)):
+            top = passed.features
         return network.between_norm.value(top)
 
-    return in_blocks(last, x, axis=0)
+    return in_blocks(last, x, axis=0, rows=rows_at_once(network))
 
 
 def read_out(scores: Array, readout: str) -> Array:
@@ -59,7 +58,9 @@ def read_out(scores: Array, readout: str) -> Array:
 READOUTS = ("last", "sum", "sum-without-first")
 
 
-def in_blocks(function: Callable[[Array], Array], x: Array, *, axis: int) -> Array:
+def in_blocks(
+    function: Callable[[Array], Array], x: Array, *, axis: int, rows: int = ROWS_AT_ONCE
+) -> Array:
     """Apply `function` to blocks of rows and join the results along `axis`, to bound memory."""
-    blocks = range(0, len(x), ROWS_AT_ONCE)
-    return np.concatenate([function(x[i : i + ROWS_AT_ONCE]) for i in blocks], axis=axis)
+    blocks = (x[start : start + rows] for start in range(0, len(x), rows))
+    return np.concatenate([function(block) for block in blocks], axis=axis)
