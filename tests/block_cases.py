@@ -17,24 +17,78 @@ class BlockCase(NamedTuple):
 
 
 BLOCK_CASES = [
-    BlockCase("batch, pooled, auxiliary", (4, 6, 2), {"channels": 3, "pool": 2, "auxiliary": [4, [1, 3]]}, 3, 1),
     BlockCase(
-        "batch, pixels left over", (5, 4, 2),
-        {"channels": 3, "size": [3, 2], "stride": [2, 1], "padding": [1, 0], "pool": 2, "auxiliary": [2, 1]},
-        4, 2,
+        "batch, pooled, auxiliary",
+        (4, 6, 2),
+        {"channels": 3, "pool": 2, "auxiliary": [4, [1, 3]]},
+        batch=3,
+        seed=1,
     ),
-    BlockCase("batch, features are the activity", (3, 3, 2), {"channels": 3}, 3, 3),
-    BlockCase("batch, residual", (4, 4, 3), {"channels": 3, "residual": True, "auxiliary": [5, 2]}, 2, 4),
     BlockCase(
-        "batch, residual to more channels and fewer places", (4, 4, 2),
-        {"channels": 3, "pool": 2, "residual": True, "auxiliary": [2, 1]}, 3, 5,
+        "batch, pixels left over",
+        (5, 4, 2),
+        {
+            "channels": 3,
+            "size": [3, 2],
+            "stride": [2, 1],
+            "padding": [1, 0],
+            "pool": 2,
+            "auxiliary": [2, 1],
+        },
+        batch=4,
+        seed=2,
     ),
-    BlockCase("layer, residual", (4, 2, 2), {"channels": 3, "norm": "layer", "residual": True}, 3, 6),
-    BlockCase("rms, pooled, auxiliary", (4, 4, 1), {"channels": 2, "norm": "rms", "pool": 2, "auxiliary": [3, 2]}, 3, 7),
-    BlockCase("l2", (2, 3, 2), {"channels": 2, "norm": "l2", "auxiliary": [3, [1, 3]]}, 2, 18),
-    BlockCase("none, pooled", (2, 4, 2), {"channels": 3, "norm": "none", "pool": [1, 2]}, 3, 9),
-    BlockCase("none, auxiliary, one sample", (2, 2, 1), {"channels": 2, "norm": "none", "auxiliary": [3, 2]}, 1, 10),
-]  # fmt: skip
+    BlockCase("batch, features are the activity", (3, 3, 2), {"channels": 3}, batch=3, seed=3),
+    BlockCase(
+        "batch, residual",
+        (4, 4, 3),
+        {"channels": 3, "residual": True, "auxiliary": [5, 2]},
+        batch=2,
+        seed=4,
+    ),
+    BlockCase(
+        "batch, residual to more channels and fewer places",
+        (4, 4, 2),
+        {"channels": 3, "pool": 2, "residual": True, "auxiliary": [2, 1]},
+        batch=3,
+        seed=5,
+    ),
+    BlockCase(
+        "layer, residual",
+        (4, 2, 2),
+        {"channels": 3, "norm": "layer", "residual": True},
+        batch=3,
+        seed=6,
+    ),
+    BlockCase(
+        "rms, pooled, auxiliary",
+        (4, 4, 1),
+        {"channels": 2, "norm": "rms", "pool": 2, "auxiliary": [3, 2]},
+        batch=3,
+        seed=7,
+    ),
+    BlockCase(
+        "l2",
+        (2, 3, 2),
+        {"channels": 2, "norm": "l2", "auxiliary": [3, [1, 3]]},
+        batch=2,
+        seed=18,
+    ),
+    BlockCase(
+        "none, pooled",
+        (2, 4, 2),
+        {"channels": 3, "norm": "none", "pool": [1, 2]},
+        batch=3,
+        seed=9,
+    ),
+    BlockCase(
+        "none, auxiliary, one sample",
+        (2, 2, 1),
+        {"channels": 2, "norm": "none", "auxiliary": [3, 2]},
+        batch=1,
+        seed=10,
+    ),
+]
 
 
 def planned(case):
