@@ -88,6 +88,13 @@ BLOCK_CASES = [
         batch=1,
         seed=10,
     ),
+    BlockCase(
+        "batch, means of cells",
+        (4, 4, 1),
+        {"channels": 2, "auxiliary": [None, [2, 1]]},
+        batch=2,
+        seed=13,
+    ),
 ]
 
 

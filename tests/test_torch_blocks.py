@@ -54,6 +54,8 @@ def block_in_torch(x, tensors, form, training):
         pixels = torch.einsum("nchw,ca->nahw", y, tensors["auxiliary_weight"])
         pixels = pixels + tensors["auxiliary_bias"][:, None, None]
         features = functional.adaptive_avg_pool2d(pixels, form.grid)
+    elif form.grid:
+        features = functional.adaptive_avg_pool2d(y, form.grid)
     return y.movedim(1, 3).flatten(1), features.movedim(1, 3).flatten(1)
 
 

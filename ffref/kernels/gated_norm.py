@@ -33,17 +33,22 @@ def gated_slopes_loop(
     """Sums of what passes the relu, and of that times the normalised value, image by image."""
     none = x.dtype.type(0)
     down, right = x.shape[1] // d_cells.shape[1], x.shape[2] // d_cells.shape[2]
+    d, gap = np.empty(x.shape[3]), np.empty(x.shape[3])
     for n in range(start, stop):
         sums[n] = 0
         products[n] = 0
         for i in range(x.shape[1]):
             for j in range(x.shape[2]):
+                row, column = i // down, j // right
                 for c in range(x.shape[3]):
                     z = (np.float64(x[n, i, j, c]) - mean[c]) * inverse[c]
                     active = x.dtype.type(scale[c] * z + shift[c]) > none
-                    d = np.float64(d_cells[n, i // down, j // right, c]) if active else 0.0
-                    sums[n, c] += d  # (BLOCK.13)
-                    products[n, c] += d * z  # (BLOCK.14)
+                    d[c] = np.float64(d_cells[n, row, column, c]) if active else 0.0
+                    gap[c] = z
+                for c in range(x.shape[3]):
+                    sums[n, c] += d[c]  # (BLOCK.13)
+                for c in range(x.shape[3]):
+                    products[n, c] += d[c] * gap[c]  # (BLOCK.14)
 
 
 @kernel
@@ -63,16 +68,17 @@ def gated_pull_back_loop(
         for y in range(x.shape[1]):
             for w in range(x.shape[2]):
                 i, j = y // pool[0], w // pool[1]
+                row, column = i // down, j // right
                 if i >= places_down or j >= places_right:
                     upstream[:] = none
                 elif pooled:
                     place = np.int32(y * x.shape[2] + w)
                     for c in range(x.shape[3]):
-                        d = d_cells[n, i // down, j // right, c]
+                        d = d_cells[n, row, column, c]
                         upstream[c] = d if index[n, i, j, c] == place else none
                 else:
                     for c in range(x.shape[3]):
-                        upstream[c] = d_cells[n, i // down, j // right, c]
+                        upstream[c] = d_cells[n, row, column, c]
                 for c in range(x.shape[3]):
                     z = (np.float64(x[n, y, w, c]) - mean[c]) * inverse[c]
                     active = x.dtype.type(scale[c] * z + shift[c]) > none

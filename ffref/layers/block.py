@@ -62,7 +62,8 @@ class BlockForm(NamedTuple):
     norm: str = "batch"
     """of the weighted sums: each channel over the batch, or a norm of each sample's row"""
     grid: Pair | None = None
-    """places of the auxiliary convolution, means of equal cells; None: there is none"""
+    """of cells whose means the auxiliary convolution reads, or are the features; None: features
+    are the activity"""
     residual: bool = False
     """whether the input is added to the relu's output"""
 
@@ -78,7 +79,7 @@ class BlockPass(NamedTuple):
     activity: Array
     """(batch, places down, places right, channels)"""
     features: Array
-    """(batch, cells down, cells right, auxiliary channels), or the activity"""
+    """(batch, cells down, cells right, auxiliary channels), or cells"""
     cells: Array
     """(batch, cells down, cells right, channels) means of the activity, or the activity"""
     raw: Array
@@ -149,28 +150,29 @@ def block_forward(block: Block, images: Array, form: BlockForm, *, training: boo
     cells = features = activity
     if form.grid is not None:
         cells = average_pool2d(activity, size=_cell(form))  # (BLOCK.7)
-        features = _auxiliary(block, cells)
+        features = _auxiliary(block, cells) if block.auxiliary_bias.size else cells
     return BlockPass(activity, features, cells, raw, sums, winner, index, vectors, statistics)
 
 
 def block_features_grads(
-    block: Block, passed: BlockPass, d_features: Array
-) -> tuple[Array, tuple[Array, Array]]:
+    block: Block, passed: BlockPass, d_features: Array | None
+) -> tuple[Array | None, tuple[Array, Array]]:
     """From the features to the activity: (d_cells, (d_auxiliary_weight, d_auxiliary_bias)).
 
-    d_cells (batch, cells down, cells right, channels) is the derivative in every pixel of a cell;
-    without an auxiliary convolution it is d_features, and the other two have no entries.
+    d_cells (batch, cells down, cells right, channels) is the derivative in every pixel of a cell.
+    Nobody read the features: None and zeros.
     """
-    channels, outputs = block.auxiliary_weight.shape
-    if not outputs:
-        nothing = np.zeros((channels, 0), d_features.dtype), np.zeros(0, d_features.dtype)
-        return d_features.reshape(passed.activity.shape), nothing
-    rows = d_features.reshape(-1, outputs)
+    weight, bias = block.auxiliary_weight, block.auxiliary_bias
+    if d_features is None:
+        return None, (np.zeros_like(weight), np.zeros_like(bias))
+    pixels = weight.dtype.type(passed.activity[0].size // passed.cells[0].size)
+    if not bias.size:
+        d_cells = d_features.reshape(passed.cells.shape) / pixels  # (BLOCK.11)
+        return d_cells, (np.zeros_like(weight), np.zeros_like(bias))
+    rows = d_features.reshape(-1, bias.size)
     d_weight = kernels.matmul_tn(_pixels(passed.cells), rows)  # (BLOCK.9)
     d_bias = kernels.channel_sums(rows)  # (BLOCK.10)
-    d_cells = kernels.matmul_nt(rows, block.auxiliary_weight)
-    pixels = passed.activity[0].size // passed.cells[0].size
-    d_cells /= d_cells.dtype.type(pixels)  # (BLOCK.11)
+    d_cells = kernels.matmul_nt(rows, weight) / pixels  # (BLOCK.11)
     return d_cells.reshape(passed.cells.shape), (d_weight, d_bias)
 
 
@@ -291,7 +293,7 @@ def block_units(block: Block, form: BlockForm) -> int:
     """Number of features of one image."""
     if form.grid is None:
         return int(np.prod(form.places)) * block.shift.size
-    return int(np.prod(form.grid)) * block.auxiliary_bias.size
+    return int(np.prod(form.grid)) * (block.auxiliary_bias.size or block.shift.size)
 
 
 def rows_at_once(form: BlockForm) -> int:

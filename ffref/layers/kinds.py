@@ -74,9 +74,10 @@ class LayerKind(NamedTuple):
     """(*arrays) -> the arrays in this kind's own record"""
     forward: Callable[[Any, LayerInput, bool], LayerPass]
     """(weights, x, training); statistics of the batch are taken in training only"""
-    sums_grad: Callable[[Any, LayerPass, Array, Array | None, Array | None], SumsGrad]
+    sums_grad: Callable[[Any, LayerPass, Array | None, Array | None, Array | None], SumsGrad]
     """(weights, passed, d_features, above, rule): `above`, the derivative in the activity that a
-    chain brings down (a local step has none), `rule`, what is added behind the nonlinearity"""
+    chain brings down (a local step has none), `rule`, what is added behind the nonlinearity; at
+    least one of the first two"""
     grads: Callable[[LayerInput, Array], tuple[Array, ...]]
     """(x, d_sums) -> derivatives in the arrays of the weighted sums; `d_others` follow them"""
     input_grad: Callable[[Any, SumsGrad], Array]
@@ -103,15 +104,24 @@ def _relu_forward(
 def _relu_sums_grad(
     weights: Weights,
     passed: LayerPass,
-    d_features: Array,
+    d_features: Array | None,
     above: Array | None,
     rule: Array | None,
 ) -> SumsGrad:
-    d_activity = d_features if above is None else d_features + above
-    d_sums = relu_vjp(d_activity, passed.activity)  # (LOCAL.4)
+    d_sums = relu_vjp(_sum(d_features, above), passed.activity)  # (LOCAL.4)
     if rule is not None:
         d_sums += rule  # (LOCAL.6)
     return SumsGrad(d_sums)
+
+
+def _sum(one: Array | None, other: Array | None) -> Array:
+    """Of those that there are."""
+    if one is not None and other is not None:
+        return one + other
+    present = other if one is None else one
+    if present is None:
+        raise ValueError("a way back needs a derivative in the features or in the activity")
+    return present
 
 
 def _dense_input_grad(dense: Dense, back: SumsGrad) -> Array:
@@ -219,7 +229,7 @@ def _block_forward(block: Block, x: LayerInput, training: bool, *, form: BlockFo
 def _block_sums_grad(
     block: Block,
     passed: LayerPass,
-    d_features: Array,
+    d_features: Array | None,
     above: Array | None,
     rule: Array | None,
     *,
@@ -231,9 +241,11 @@ def _block_sums_grad(
             "pooled or pass an auxiliary convolution; use layers of another kind"
         )
     kept = passed.kept
-    d_cells, d_auxiliary = block_features_grads(block, kept, d_features)
-    if above is not None:
-        d_cells = spread(d_cells, kept.activity.shape) + above.reshape(kept.activity.shape)
+    whole = None if above is None else above.reshape(kept.activity.shape)
+    in_cells, d_auxiliary = block_features_grads(block, kept, d_features)
+    if whole is not None and in_cells is not None:
+        in_cells = spread(in_cells, whole.shape)
+    d_cells = _sum(in_cells, whole)
     d_sums, d_norm = block_sums_grad(block, kept, d_cells, form)
     return SumsGrad(as_rows(d_sums), (*d_norm, *d_auxiliary), d_cells)
 

@@ -43,8 +43,8 @@ BLOCK_CHOICES: dict[str, Any] = {
 }
 """What may be said of a block besides its channels, and what holds if it is not: window, step and
 zeros around the image of the convolution; window of max-pooling; "batch", or the norm of a
-sample's row of weighted sums; [channels, grid] of the auxiliary convolution; whether the input is
-added to the relu's output."""
+sample's row of weighted sums; [channels, grid] of the auxiliary convolution (channels None: means
+of the grid's cells alone); whether the input is added to the relu's output."""
 
 
 class LayerDescription(NamedTuple):
@@ -61,7 +61,7 @@ class LayerDescription(NamedTuple):
     auxiliary: int = 0
     """channels of the auxiliary convolution; 0: there is none"""
     grid: Pair | None = None
-    """of its places"""
+    """of cells whose means the features are made of"""
     residual: bool = False
 
 
@@ -195,9 +195,10 @@ def _describe_block(choices: Any, number: int) -> LayerDescription:  # noqa: ANN
         f"auxiliary {where} must be [channels, grid], as [64, 4], or None, got {auxiliary!r}",
     )
     channels, grid = auxiliary
-    check_count(channels, f"auxiliary channels {where}")
+    if channels is not None:
+        check_count(channels, f"auxiliary channels {where}")
     grid = as_pair(grid, f"auxiliary grid {where}", least=1)
-    return window._replace(auxiliary=int(channels), grid=grid)
+    return window._replace(auxiliary=int(channels or 0), grid=grid)
 
 
 def _plan(description: LayerDescription, shape: tuple[int, ...], number: int) -> PlannedLayer:
@@ -252,13 +253,13 @@ def _plan_block(description: LayerDescription, window: Window) -> PlannedLayer:
     )
     check_form(form, channels)
     out_shape = (*form.places, channels)
-    cells = math.prod(form.grid) * auxiliary if form.grid else math.prod(out_shape)
+    features = math.prod(form.grid or form.places) * (auxiliary or channels)
     return PlannedLayer(
         block_kind(form),
         block_shapes(form, channels, auxiliary),
         math.prod((*window.size, window.image[2])),
         out_shape,
-        cells,
+        features,
         partial(_draw_block, form=form, channels=channels, auxiliary=auxiliary),
     )
 

@@ -49,7 +49,7 @@ def normalised(a, shape, norm):
 def block(images, shape, arrays, form):
     """(activity, its shape, features, their shape); arrays weight, scale, shift, V, v in lists.
 
-    form: size, stride, padding, pool, norm, grid (None: no auxiliary convolution), residual
+    form: size, stride, padding, pool, norm, grid, residual
     """
     weight, scale, shift, auxiliary_weight, auxiliary_bias = arrays
     channels = len(shift)
@@ -71,6 +71,10 @@ def block(images, shape, arrays, form):
             scalar_images.add(y, index, scalar_images.at(same, index))
     if form.grid is None:
         return y, places, y, places
+    cell = places[1] // form.grid[0], places[2] // form.grid[1]
+    if not auxiliary_bias:
+        means = scalar_images.average_pool(y, places, cell, cell)
+        return y, places, means, (places[0], *form.grid, channels)
     outputs = len(auxiliary_bias)
     pixels = zeros((*places[:3], outputs))
     for *place, o in indices((*places[:3], outputs)):
@@ -78,6 +82,5 @@ def block(images, shape, arrays, form):
             scalar_images.at(y, (*place, c)) * auxiliary_weight[c][o] for c in range(channels)
         ]
         scalar_images.add(pixels, (*place, o), mp.fsum(terms) + auxiliary_bias[o])
-    cell = places[1] // form.grid[0], places[2] // form.grid[1]
     features = scalar_images.average_pool(pixels, (*places[:3], outputs), cell, cell)
     return y, places, features, (places[0], *form.grid, outputs)
