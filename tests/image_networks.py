@@ -15,7 +15,10 @@ def draw(rng, layers, shape, *, norm="rms", dtype=np.float64, params=lambda unit
     drawn = []
     for plan in plan_layers(describe_layers(layers), shape):
         arrays = (rng.standard_normal(shape).astype(dtype) for shape in plan.shapes)
-        drawn.append(LocalLayer(plan.kind.record(*arrays), params(plan.units), plan.kind))
+        weights = plan.kind.record(*arrays)
+        if hasattr(weights, "running_variance"):
+            np.abs(weights.running_variance, out=weights.running_variance)
+        drawn.append(LocalLayer(weights, params(plan.units), plan.kind))
     return Network(tuple(drawn), NORMS["none"], NORMS[norm])
 
 

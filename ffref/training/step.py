@@ -191,10 +191,16 @@ def _advance(
     params = objective.advance(passed.features, context, layer.params)
     for kept, advanced in zip(layer.params, params, strict=True):
         np.copyto(kept, advanced)
-    if layer.kind.advance is not None:
-        state = layer.kind.advance(layer.weights, passed)
-        for kept, advanced in zip(layer.weights[-len(state) :], state, strict=True):
-            np.copyto(kept, advanced)
+    advance_weights(layer, passed)
+
+
+def advance_weights(layer: LocalLayer, passed: LayerPass) -> None:
+    """Overwrite the running statistics among the layer's arrays, if it has any."""
+    if layer.kind.advance is None:
+        return
+    state = layer.kind.advance(layer.weights, passed)
+    for kept, advanced in zip(layer.weights[-len(state) :], state, strict=True):
+        np.copyto(kept, advanced)
 
 
 def initial_optimizer_states(
