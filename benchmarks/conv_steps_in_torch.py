@@ -35,9 +35,8 @@ class ConvHFF:
             learned = [each.requires_grad_() for each in (weight, *others)]
             self.blocks.append(learned)
             self.adam.append(torch.optim.Adam(learned, lr=LEARNING_RATE, fused=True))
-            self.running.append(
-                [torch.tensor(arrays[f"running_{name}"].astype(dtype)) for name in ("mean", "variance")]
-            )
+            running = (arrays["running_mean"], arrays["running_variance"])
+            self.running.append([torch.tensor(array.astype(dtype)) for array in running])
 
     def _images(self, rows):
         images = torch.tensor(rows, dtype=self.dtype).reshape(-1, *self.problem.image)

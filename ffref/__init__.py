@@ -7,28 +7,13 @@ Names are imported when they are first used, so that `import ffref` and `ffref -
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ffref._version import __version__
+from ffref._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from ffref.estimators import (
-        BackpropClassifier,
-        FFClassifier,
-        FFRecurrentClassifier,
-        FFTextClassifier,
-        HFFClassifier,
-        load,
-    )
+    from ffref.estimators import *  # noqa: F403
 
-_ESTIMATORS = (
-    "BackpropClassifier",
-    "FFClassifier",
-    "FFRecurrentClassifier",
-    "FFTextClassifier",
-    "HFFClassifier",
-    "load",
-)
 _ROOMS = (
     "baselines",
     "data",
@@ -43,24 +28,21 @@ _ROOMS = (
     "training",
 )
 
-__all__ = [
-    "BackpropClassifier",
-    "FFClassifier",
-    "FFRecurrentClassifier",
-    "FFTextClassifier",
-    "HFFClassifier",
-    "__version__",
-    "load",
-]
 
-
-def __getattr__(name: str) -> object:
-    if name in _ESTIMATORS:
-        return getattr(import_module("ffref.estimators"), name)
+def __getattr__(name: str) -> Any:  # noqa: ANN401
     if name in _ROOMS:
         return import_module(f"ffref.{name}")
+    if name == "__all__":  # of `from ffref import *`
+        return ["__version__", *_from_estimators()]
+    if name == "load" or (name.endswith("Classifier") and name in _from_estimators()):
+        return getattr(import_module("ffref.estimators"), name)
     raise AttributeError(f"module 'ffref' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_ESTIMATORS, *_ROOMS})
+    return sorted({*globals(), *_ROOMS, *_from_estimators()})
+
+
+def _from_estimators() -> list[str]:
+    kinds = import_module("ffref.estimators").ESTIMATORS.values()
+    return ["load", *sorted(kind.__name__ for kind in kinds)]

@@ -3,9 +3,21 @@
 import numpy as np
 import pytest
 
-from ffref import BackpropClassifier, FFClassifier, FFRecurrentClassifier, HFFClassifier
+from ffref import (
+    BackpropClassifier,
+    FFClassifier,
+    FFRecurrentClassifier,
+    HFFClassifier,
+    MonoForwardClassifier,
+)
 
-KINDS = (HFFClassifier, FFClassifier, BackpropClassifier, FFRecurrentClassifier)
+KINDS = (
+    HFFClassifier,
+    FFClassifier,
+    BackpropClassifier,
+    FFRecurrentClassifier,
+    MonoForwardClassifier,  # for all that are made of a `Method`; each: tests/test_methods.py
+)
 METHODS = (
     "predict",
     "predict_proba",
@@ -15,6 +27,7 @@ METHODS = (
     "transform",
 )
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+mixed_on_purpose = pytest.mark.filterwarnings("ignore:goodness .* hardly go together")
 
 
 def small(kind, **parameters):

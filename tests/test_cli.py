@@ -16,11 +16,9 @@ from tests.cli_support import TINY, lines, python, run, run_well, tree
 from tests.small_data import blobs, save_blobs
 
 FIGURES = {
-    "hff": {"learning_curves.png", "goodness_histograms.png", "prototypes.png"},
-    "ff": {"learning_curves.png", "goodness_histograms.png"},
-    "backprop": {"learning_curves.png", "goodness_histograms.png"},
-    "ff-recurrent": {"learning_curves.png", "goodness_histograms.png"},
+    algorithm: {"learning_curves.png", "goodness_histograms.png"} for algorithm in ALGORITHMS
 }
+FIGURES["hff"].add("prototypes.png")
 
 
 @pytest.fixture(scope="module", params=ALGORITHMS)

@@ -57,3 +57,11 @@ def test_readme_has_the_two_commands_that_ci_runs():
     ):
         assert command in readme
         assert command in ci
+
+
+def test_the_worked_example_of_contributing_is_the_code():
+    (shown,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL
+    )
+    assert shown in (ROOT / "ffref" / "objectives" / "mono_forward.py").read_text()
+    assert 20 < shown.count("\n") < 60

@@ -7,7 +7,7 @@ from ffref import BackpropClassifier, FFClassifier, HFFClassifier
 from ffref.data import disk_and_ring
 from ffref.training.loop import DivergenceError
 from tests.small_data import blobs
-from tests.small_models import METHODS, each_kind, outputs, same, small
+from tests.small_models import METHODS, each_kind, mixed_on_purpose, outputs, same, small
 
 # -- shapes and meaning --------------------------------------------------------------------------
 
@@ -227,6 +227,7 @@ def _edges():
     return X
 
 
+@mixed_on_purpose
 @each_kind
 @pytest.mark.parametrize(
     "norms",

@@ -89,7 +89,7 @@ def test_inputs_stay_as_they_are(kind):
         getattr(model, name)(X)
     model.score(X, y)
     model.partial_fit(X, y)
-    small(kind, standardize=False, input_norm="l2").partial_fit(X, y, classes=classes)
+    small(kind, standardize=False, input_norm="rms").partial_fit(X, y, classes=classes)
     small(kind).fit_transform(X, y)
     assert np.array_equal(X, X_before)
     assert np.array_equal(y, y_before)

@@ -99,7 +99,7 @@ def algorithms():
             f"hff-{update}",
             one_pass(
                 [hff(temperature=0.2, prototype_update=update)] * 3,
-                class_scores=lambda y, params: hff_class_scores(y, params[0], sharpness=5.0),
+                class_scores=[lambda y, params: hff_class_scores(y, params[0], sharpness=5.0)] * 3,
             ),
             IN_UNITS,
             lambda units: (prototypes[units].copy(),),

@@ -1,6 +1,7 @@
 """`ffref ...`: the parser, and how errors end.
 
-Heavy imports happen in the command that needs them, so that `ffref --help` answers at once.
+Heavy imports happen in the command that needs them, so that `ffref --help` answers at once; the
+flags of `ffref train`, which are the classifiers' settings, are made when it is called.
 Exit codes: 0 done; 1 training diverged, or a benchmark met wrong values; 2 bad input, with one
 line that says what is wrong; 130 interrupted.
 """
@@ -10,10 +11,9 @@ import warnings
 from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction, Namespace, _SubParsersAction
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from ffref._version import __version__
-from ffref.cli.flags import ALGORITHMS, FLAGS, RECIPES
 
 _TRAIN_EXAMPLES = """examples:
   ffref train                                   HFF on the bundled digits, in seconds
@@ -34,7 +34,21 @@ _BENCH_EXAMPLES = """examples:
 
 
 class _Parser(ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and which may be completed when it is first used."""
+
+    complete: Callable[[ArgumentParser], None] | None = None
+
+    def parse_known_args(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+        """Parse, as argparse does."""
+        self.completed()
+        return super().parse_known_args(*arguments, **options)
+
+    def completed(self) -> "_Parser":
+        """Add what waits to be added."""
+        complete, self.complete = self.complete, None
+        if complete is not None:
+            complete(self)
+        return self
 
     def error(self, message: str) -> NoReturn:
         raise ValueError(f"{message} (see {self.prog} --help)")
@@ -59,13 +73,6 @@ def build_parser() -> ArgumentParser:
 def _add_train(commands: "_SubParsersAction[_Parser]") -> None:
     train = _add_command(commands, "train", "train a network and write a run folder")
     train.epilog = _TRAIN_EXAMPLES
-    # without choices=, which would blame this argument for the value of a mistyped flag
-    train.add_argument(
-        "algorithm",
-        nargs="?",
-        metavar=f"{{{','.join(ALGORITHMS)}}}",
-        help=f"default hff; or a recipe, with its own data and settings: {', '.join(RECIPES)}",
-    )
     train.add_argument(
         "--full",
         action="store_true",
@@ -82,9 +89,22 @@ def _add_train(commands: "_SubParsersAction[_Parser]") -> None:
     train.add_argument("--out", default=SUPPRESS, help="run folder (default runs/NAME-TIME)")
     train.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
     _add_common(train)
-    for flag in FLAGS:
-        text = flag.help
-        if flag.algorithms != ALGORITHMS:
+    train.complete = _add_flags
+
+
+def _add_flags(train: ArgumentParser) -> None:
+    flags = import_module("ffref.cli.flags")
+    recipes = import_module("ffref.experiments").RECIPES
+    # without choices=, which would blame this argument for the value of a mistyped flag
+    train.add_argument(
+        "algorithm",
+        nargs="?",
+        metavar=f"{{{','.join(flags.ALGORITHMS)}}}",
+        help=f"default hff; or a recipe, with its own data and settings: {', '.join(recipes)}",
+    )
+    for flag in flags.FLAGS:
+        text = flag.help.replace("%", "%%")
+        if flag.algorithms != flags.ALGORITHMS:
             text += f" [{', '.join(flag.algorithms)}]"
         if flag.type is None:
             train.add_argument(
@@ -146,9 +166,7 @@ def _add_bench(commands: "_SubParsersAction[_Parser]") -> None:
     )
 
 
-def _add_command(
-    commands: "_SubParsersAction[_Parser]", name: str, summary: str
-) -> ArgumentParser:
+def _add_command(commands: "_SubParsersAction[_Parser]", name: str, summary: str) -> _Parser:
     from argparse import RawDescriptionHelpFormatter  # noqa: PLC0415
 
     return commands.add_parser(

@@ -8,7 +8,8 @@ from time import perf_counter
 from typing import Any
 
 from ffref._checks import require
-from ffref.cli.flags import ALGORITHMS, FLAGS, OF_RECIPES
+from ffref.cli.flags import ALGORITHMS, FLAGS
+from ffref.estimators import ESTIMATORS
 from ffref.experiments import (
     DEFAULT_TEST_FRACTION,
     RECIPES,
@@ -57,11 +58,11 @@ def _start(options: Namespace) -> Run:
     )
     full = hasattr(options, "full")
     require(recipe is not None or not full, "--full does nothing without a recipe")
-    given = {}
+    given, known = {}, ESTIMATORS[algorithm].settings()
     for flag in FLAGS:
         if hasattr(options, flag.parameter):
             require(
-                algorithm in flag.algorithms or flag.parameter in OF_RECIPES.get(algorithm, ()),
+                flag.parameter in known,
                 f"{flag.names[0]} does nothing for {algorithm}: it belongs to "
                 f"{' and '.join(flag.algorithms)}",
             )

@@ -1,7 +1,10 @@
 """Classifiers with scikit-learn's interface: the front door for Python users."""
 
+from typing import TYPE_CHECKING
+
 from ffref.estimators._base import Classifier
 from ffref.estimators._local import LocalClassifier
+from ffref.estimators._readouts import Thresholded
 from ffref.estimators._registry import ESTIMATORS, load
 from ffref.estimators._validation import NotFittedError
 from ffref.estimators.backprop import BackpropClassifier
@@ -20,5 +23,14 @@ __all__ = [
     "HFFClassifier",
     "LocalClassifier",
     "NotFittedError",
+    "Thresholded",
     "load",
 ]
+
+# the classifiers of `ffref.objectives.METHODS`
+globals().update({kind.__name__: kind for kind in ESTIMATORS.values()})
+__all__ += sorted({kind.__name__ for kind in ESTIMATORS.values()} - set(__all__))  # noqa: PLE0605
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> type[Classifier]: ...

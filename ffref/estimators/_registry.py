@@ -3,24 +3,25 @@
 from pathlib import Path
 
 from ffref.estimators._base import Classifier
+from ffref.estimators._methods import method_classifier
 from ffref.estimators._record import from_record
 from ffref.estimators.backprop import BackpropClassifier
 from ffref.estimators.ff import FFClassifier
 from ffref.estimators.hff import HFFClassifier
 from ffref.estimators.recurrent import FFRecurrentClassifier
 from ffref.estimators.text import FFTextClassifier
+from ffref.objectives import METHODS
 from ffref.training.checkpoint import read_checkpoint
 
-ESTIMATORS: dict[str, type[Classifier]] = {
-    kind.algorithm: kind
-    for kind in (
-        HFFClassifier,
-        FFClassifier,
-        BackpropClassifier,
-        FFRecurrentClassifier,
-        FFTextClassifier,
-    )
-}
+_CLASSIFIERS: tuple[type[Classifier], ...] = (
+    HFFClassifier,
+    FFClassifier,
+    BackpropClassifier,
+    FFRecurrentClassifier,
+    FFTextClassifier,
+    *(method_classifier(method, module="ffref.estimators") for method in METHODS),
+)
+ESTIMATORS = {kind.algorithm: kind for kind in _CLASSIFIERS}
 """Classifiers by the names that the command line and checkpoints use."""
 
 

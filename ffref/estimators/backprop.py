@@ -1,40 +1,37 @@
-"""Back-propagation on the same dense layers, as a classifier: the yardstick."""
+"""Back-propagation on the same layers, as a classifier: the yardstick."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from ffref.baselines import backprop_logits, backprop_step
-from ffref.estimators._base import Classifier
+from ffref.estimators._layers import ImageLayers
+from ffref.estimators._local import with_kinds
+from ffref.estimators._parameters import classifier
 from ffref.formulas.softmax import check_label_smoothing
-from ffref.layers import INITIAL_GAIN, draw_dense_layers
+from ffref.layers import LayerDescription, PlannedLayer, plan_layers
+from ffref.method import setting
 from ffref.training import (
     LocalLayer,
+    Network,
     Step,
     TrainingState,
     initial_optimizer_states,
     passes,
+    rows_at_once,
 )
 from ffref.training.prediction import in_blocks
 from ffref.types import Array
 
 
-class BackpropClassifier(Classifier):
+@classifier
+class BackpropClassifier(ImageLayers):
     """Back-propagation by hand: the same layers, one loss at the top, the chain through all.
 
-    Formula and source: `ffref.baselines.backprop`.
-
-    Parameters
-    ----------
-    hidden_layer_sizes : tuple of int
-        Units of each hidden layer; the softmax layer comes on top.
-    label_smoothing : float
-        Share of each label that is spread over all classes.
-    max_iter, batch_size, learning_rate_init, optimizer, momentum, weight_decay, schedule,
-    warmup_steps, standardize, shift, flip, cutout, image_shape, input_norm, between_norm,
-    random_state, verbose
-        As in `HFFClassifier`.
+    Formula and source: `ffref.baselines.backprop`. Blocks on images are without their auxiliary
+    convolutions: the network is what they hand on to each other in `HFFClassifier`. Of the last
+    block's activity the logits read the means of its auxiliary grid's cells, if it has a grid.
 
     Attributes
     ----------
@@ -52,62 +49,41 @@ class BackpropClassifier(Classifier):
 
     algorithm = "backprop"
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (256, 256),
-        *,
-        label_smoothing: float = 0.0,
-        max_iter: int = 50,
-        batch_size: int = 64,
-        learning_rate_init: float = 0.001,
-        optimizer: str = "adam",
-        momentum: float = 0.9,
-        weight_decay: float = 0.0,
-        schedule: str = "cosine",
-        warmup_steps: int = 0,
-        standardize: bool = True,
-        shift: int = 0,
-        flip: bool = False,
-        cutout: int = 0,
-        image_shape: Any = None,
-        input_norm: str = "none",
-        between_norm: str = "none",
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.label_smoothing = label_smoothing
-        self.max_iter = max_iter
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.optimizer = optimizer
-        self.momentum = momentum
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.warmup_steps = warmup_steps
-        self.standardize = standardize
-        self.shift = shift
-        self.flip = flip
-        self.cutout = cutout
-        self.image_shape = image_shape
-        self.input_norm = input_norm
-        self.between_norm = between_norm
-        self.random_state = random_state
-        self.verbose = verbose
+    label_smoothing: float = setting(
+        default=0.0, help="share of each label that is spread over all classes"
+    )
+    between_norm: str = "none"
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_label_smoothing(self.label_smoothing)
 
+    def _plan(self, features: int, classes: int) -> tuple[PlannedLayer, ...]:
+        """Shapes and kinds of the hidden layers and, last, of the one that gives the logits."""
+        alone = [one._replace(auxiliary=0, grid=None) for one in self._descriptions()]
+        if alone:
+            alone[-1] = alone[-1]._replace(grid=self._descriptions()[-1].grid)
+        hidden = plan_layers(alone, self._input_shape(features, classes))
+        read = hidden[-1].feature_shape if hidden else (features,)
+        return (*hidden, *plan_layers([LayerDescription("dense", classes)], read))
+
     def _initial_state(
         self, rng: np.random.Generator, features: int, classes: int
     ) -> TrainingState:
-        sizes = (features, *self._hidden_layer_sizes(), classes)
         layers = tuple(
-            LocalLayer(dense, ()) for dense in draw_dense_layers(rng, sizes, INITIAL_GAIN["he"])
+            LocalLayer(planned.draw(rng, self._gain()), (), planned.kind)
+            for planned in self._plan(features, classes)
         )
         states = initial_optimizer_states(self._optimizer(), layers, learned_params=0)
         return TrainingState(self._network(layers), states)
+
+    def _network(self, layers: tuple[LocalLayer, ...]) -> Network:
+        plan = self._plan(self.n_features_in_, len(self.classes_))
+        return super()._network(with_kinds(layers, plan))
+
+    def _check_training_data(self, x: Array, classes: int) -> None:
+        super()._check_training_data(x, classes)
+        self._plan(x.shape[1], classes)
 
     def _step(self, features: int, classes: int) -> Step:
         step = partial(backprop_step, self._optimizer(), label_smoothing=self.label_smoothing)
@@ -115,7 +91,7 @@ class BackpropClassifier(Classifier):
 
     def _layer_scores(self, x: Array) -> Array:
         network = self.state_.network
-        return in_blocks(lambda rows: backprop_logits(network, rows), x, axis=0)[None]
+        return self._in_blocks(lambda rows: backprop_logits(network, rows), x)[None]
 
     def _class_logits(self, goodness: Array) -> Array:
         return goodness
@@ -125,9 +101,13 @@ class BackpropClassifier(Classifier):
         hidden = network._replace(layers=network.layers[:-1])
 
         def last(rows: Array) -> Array:
-            top = network.input_norm.value(rows)
+            if not hidden.layers:
+                return network.input_norm.value(rows)
             for passed in passes(hidden, rows):
-                top = network.between_norm.value(passed.activity)
-            return top
+                top = passed.features
+            return network.between_norm.value(top)
 
-        return in_blocks(last, x, axis=0)
+        return self._in_blocks(last, x)
+
+    def _in_blocks(self, function: Callable[[Array], Array], x: Array) -> Array:
+        return in_blocks(function, x, axis=0, rows=rows_at_once(self.state_.network))

@@ -77,8 +77,8 @@ def starting_goodness(goodness: str, norm: str, *, units: int, in_units: int) ->
 
 def warn_if_mixed(
     goodness: str, threshold: float | None, norm: str, *, units: int, in_units: int
-) -> None:
-    """Warn when goodness, threshold and norm come from different traditions.
+) -> bool:
+    """Warn when goodness, threshold and norm come from different traditions, and say whether so.
 
     Silent for `GOODNESS_RECIPES`, for no norm, and wherever the threshold is within a factor
     of 20 of `starting_goodness`.
@@ -95,20 +95,22 @@ def warn_if_mixed(
     Examples
     --------
     >>> warn_if_mixed("sum", None, "rms", units=500, in_units=784)
+    False
     >>> warn_if_mixed("mean", 2.0, "l2", units=500, in_units=784)
+    False
     """
     value = float(units) if threshold is None else check_number(threshold, "threshold")
     sign = -1 if goodness.startswith("negative") else 1
     for recipe in GOODNESS_RECIPES.values():
         same = (goodness.removeprefix("negative-"), norm) == (recipe.goodness, recipe.norm)
         if same and value == sign * recipe.threshold_of(units):
-            return
+            return False
     if norm == "none":
-        return
+        return False
     start = starting_goodness(goodness, norm, units=units, in_units=in_units)
     ratio = value / start
     if 1 / MIXED_BEYOND <= ratio <= MIXED_BEYOND:
-        return
+        return False
     together = " or ".join(
         f"{{{recipe.goodness}, {recipe.threshold or 'number of units'}, {recipe.norm}}}"
         for recipe in GOODNESS_RECIPES.values()
@@ -119,3 +121,4 @@ def warn_if_mixed(
         f"{start:.3g}; take {together}",
         stacklevel=2,
     )
+    return True

@@ -75,10 +75,15 @@ class PlannedLayer(NamedTuple):
     """that each unit sees"""
     out_shape: tuple[int, ...]
     """of the activity: (units,), or (height, width, channels)"""
-    units: int
-    """features that the objective reads; of most layers the flat activity"""
+    feature_shape: tuple[int, ...]
+    """of what the objective reads; of most layers the activity"""
     draw: Callable[[np.random.Generator, float], Weights]
     """(rng, gain) -> first weights from N(0, gain / inputs of a unit), zero bias; float32"""
+
+    @property
+    def units(self) -> int:
+        """Of the flat features."""
+        return math.prod(self.feature_shape)
 
 
 def describe_layers(layers: Any) -> tuple[LayerDescription, ...]:  # noqa: ANN401
@@ -231,7 +236,7 @@ def _planned(
 ) -> PlannedLayer:
     """Plan a layer of weight and bias, whose features are its activity."""
     draw = partial(_draw, kind=kind, shapes=shapes, inputs=inputs)
-    return PlannedLayer(kind, shapes, inputs, out_shape, math.prod(out_shape), draw)
+    return PlannedLayer(kind, shapes, inputs, out_shape, out_shape, draw)
 
 
 def _draw(
@@ -252,14 +257,12 @@ def _plan_block(description: LayerDescription, window: Window) -> PlannedLayer:
         window, description.pool, description.norm, description.grid, description.residual
     )
     check_form(form, channels)
-    out_shape = (*form.places, channels)
-    features = math.prod(form.grid or form.places) * (auxiliary or channels)
     return PlannedLayer(
         block_kind(form),
         block_shapes(form, channels, auxiliary),
         math.prod((*window.size, window.image[2])),
-        out_shape,
-        features,
+        (*form.places, channels),
+        (*(form.grid or form.places), auxiliary or channels),
         partial(_draw_block, form=form, channels=channels, auxiliary=auxiliary),
     )
 

@@ -1,12 +1,20 @@
 """One paper, one file: `<paper>_loss`, its hand-derived local gradient, and a factory.
 
-| paper                                 | module | factory                                |
-| ------------------------------------- | ------ | -------------------------------------- |
-| Hinton 2022, arXiv:2212.13345         | `ff`   | `ff()`                                 |
-| its Matlab code, peer normalisation   | `peer` | `with_peer_rule()`, `with_peer_loss()` |
-| Sarode, Moser 2026, arXiv:2605.00082  | `hff`  | `hff()`                                |
+| paper                                | module         | factory                                |
+| ------------------------------------ | -------------- | -------------------------------------- |
+| Hinton 2022, arXiv:2212.13345        | `ff`           | `ff()`                                 |
+| its Matlab code, peer normalisation  | `peer`         | `with_peer_rule()`, `with_peer_loss()` |
+| Sarode, Moser 2026, arXiv:2605.00082 | `hff`          | `hff()`                                |
+| Gong, Li, Abdulla, arXiv:2501.09238  | `mono_forward` | `mono_forward()`                       |
+
+`METHODS` are those that are algorithms by themselves: classifier, command and files follow.
 """
 
-from ffref.objectives import ff, hff, peer
+from ffref.method import Method
+from ffref.objectives import ff, hff, mono_forward, peer
 
-__all__ = ["ff", "hff", "peer"]
+METHODS: tuple[Method, ...] = (
+    mono_forward.METHOD,
+)  # fmt: skip
+
+__all__ = ["METHODS", "ff", "hff", "mono_forward", "peer"]

@@ -6,19 +6,12 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ffref.estimators import (
-    Classifier,
-    FFClassifier,
-    FFRecurrentClassifier,
-    FFTextClassifier,
-    HFFClassifier,
-)
+from ffref.estimators import Classifier, HFFClassifier, Thresholded
 from ffref.formulas import cosine_similarity
 from ffref.types import Array
 
 _SAMPLES = 1000
 _NAME_LENGTH = 20
-_FF = FFClassifier | FFRecurrentClassifier | FFTextClassifier
 _POSITIVE, _NEGATIVE = "#1b6ca8", "#d1603d"
 
 
@@ -26,7 +19,7 @@ def write_figures(classifier: Classifier, X: Array, y: np.ndarray, folder: Path)
     """Write all figures that suit the classifier; X, y are held-out samples."""
     folder.mkdir(exist_ok=True)
     figures = {"learning_curves.png": learning_curves(classifier)}
-    if not (isinstance(classifier, FFClassifier) and classifier.negatives == "hybrid"):
+    if len(classifier.readout_goodness(X[:1])[0]):  # none where no layer saw a label
         histograms = goodness_histograms(classifier, X[:_SAMPLES], y[:_SAMPLES])
         figures["goodness_histograms.png"] = histograms
     if isinstance(classifier, HFFClassifier):
@@ -40,7 +33,6 @@ def learning_curves(classifier: Classifier) -> Figure:
     loss_axes, error_axes = figure.subplots(1, 2)
     history = classifier.history_
     epochs = [record.epoch for record in history]
-    pairs = isinstance(classifier, _FF)
     for layer in range(len(history[0].loss)):
         label = f"layer {layer + 1}" if len(history[0].loss) > 1 else "network"
         loss = [_or_nan(record.loss[layer]) for record in history]
@@ -48,7 +40,7 @@ def learning_curves(classifier: Classifier) -> Figure:
         loss_axes.plot(epochs, loss, marker=".", label=label)
         error_axes.plot(epochs, [100 * value for value in error], marker=".", label=label)
     loss_axes.set(xlabel="epoch", ylabel="loss", title="Training loss")
-    kind = "pairs" if pairs else "samples"
+    kind = "pairs" if classifier.learns_from_pairs else "samples"
     error_axes.set(xlabel="epoch", ylabel=f"{kind} wrong, %", title="Training error")
     for axes in (loss_axes, error_axes):
         axes.grid(alpha=0.3)
@@ -76,7 +68,7 @@ def goodness_histograms(classifier: Classifier, X: Array, y: np.ndarray) -> Figu
             values = scores[layer][mask]
             weights = np.full(len(values), 1 / len(values))
             axes.hist(values, edges, weights=weights, color=color, alpha=0.6, label=label)
-        if isinstance(classifier, _FF):
+        if isinstance(classifier, Thresholded):
             threshold = classifier.thresholds()[layer]
             axes.axvline(threshold, color="black", linestyle="--", label="threshold")
         axes.set(xlabel="goodness", ylabel="share", title=f"Layer {layer + 1}")

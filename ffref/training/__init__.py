@@ -20,7 +20,12 @@ from ffref.training.network import (
     passes,
     rows_at_once,
 )
-from ffref.training.optimizers import Optimizer, OptimizerState, bind_optimizer
+from ffref.training.optimizers import (
+    OPTIMIZERS,
+    Optimizer,
+    OptimizerState,
+    bind_optimizer,
+)
 from ffref.training.prediction import (
     READOUTS,
     hidden_representation,
@@ -48,6 +53,7 @@ from ffref.training.step import (
 )
 
 __all__ = [
+    "OPTIMIZERS",
     "READOUTS",
     "SCHEDULES",
     "Algorithm",

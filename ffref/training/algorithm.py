@@ -113,11 +113,11 @@ def unsupervised(
 
 
 def one_pass(
-    objectives: Sequence[Objective], *, class_scores: Callable[[Array, Params], Array]
+    objectives: Sequence[Objective], *, class_scores: Sequence[Callable[[Array, Params], Array]]
 ) -> Algorithm:
     """No negatives; one pass, and each layer's own class scores.
 
-    class_scores : (features, params) -> (batch, classes)
+    class_scores : (features, params) -> (batch, classes), one for each layer
     """
 
     def batch(
@@ -126,8 +126,8 @@ def one_pass(
         return network.input_norm.value(x), labelled_context(labels, x.dtype)
 
     def scores(network: Network, x: Array) -> Array:
-        layers = zip(network.layers, passes(network, x), strict=True)
-        return np.stack([class_scores(passed.features, layer.params) for layer, passed in layers])
+        layers = zip(class_scores, network.layers, passes(network, x), strict=True)
+        return np.stack([score(made.features, layer.params) for score, layer, made in layers])
 
     def neutral(x: Array) -> Array:
         return x

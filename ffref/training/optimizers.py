@@ -101,8 +101,12 @@ def adamw(
     return _optimizer(2, weight_decay, update_one)
 
 
+OPTIMIZERS = ("adam", "adamw", "heavy-ball", "moving-average")
+"""The names that `bind_optimizer` knows."""
+
+
 def bind_optimizer(name: str, *, momentum: float = 0.9, weight_decay: float = 0.0) -> Optimizer:
-    """Bind an optimiser by name: "heavy-ball", "moving-average", "adam" or "adamw"."""
+    """Bind an optimiser by name, one of `OPTIMIZERS`."""
     if name == "heavy-ball":
         return heavy_ball(momentum=momentum, weight_decay=weight_decay)
     if name == "moving-average":
@@ -111,7 +115,7 @@ def bind_optimizer(name: str, *, momentum: float = 0.9, weight_decay: float = 0.
         return adamw(weight_decay=weight_decay)
     require(
         name == "adam",
-        f"optimizer must be one of heavy-ball, moving-average, adam, adamw, got {name!r}",
+        f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}",
     )
     require(
         weight_decay == 0,
