@@ -19,7 +19,8 @@ class ImageLayers(PlainSamples):
     layers: Any = setting(
         default=None,
         help="of other kinds, instead of hidden layer sizes: local:SIZE:STRIDE:CHANNELS[:PADDING] "
-        "(weights differ from place to place), conv:..., dense:UNITS (behind those)",
+        "(weights differ from place to place), conv:..., "
+        "block:CHANNELS[:pool=2:auxiliary=64x4...], dense:UNITS (behind those)",
         more='In Python (("local", size, stride, channels, padding), ..., ("dense", units)), and '
         '("block", {"channels": ..., ...}) for convolution, normalisation, relu and pooling (see '
         "`ffref.layers.stack.BLOCK_CHOICES`); `image_shape` says what the samples look like.",
