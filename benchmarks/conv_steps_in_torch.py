@@ -98,6 +98,6 @@ class ConvHFF:
                 for title, each in ((name, array.detach()), (f"moment of {name}", moment)):
                     stored = each.permute(2, 3, 1, 0) if name == "weight" else each
                     out[f"{title} {depth}"] = stored.numpy().copy()
-            out[f"running mean {depth}"] = running[0].numpy().copy()
-            out[f"running variance {depth}"] = running[1].numpy().copy()
+            out[f"running_mean {depth}"] = running[0].numpy().copy()
+            out[f"running_variance {depth}"] = running[1].numpy().copy()
         return out
