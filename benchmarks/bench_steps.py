@@ -14,8 +14,8 @@ factor) agree to 2 k u (layers + 1) of the largest element, k the widest sum of 
 blocks: of the forward pass), u the unit roundoff; parameters to what Adam makes of that, which
 divides by |gradient| + 1e-8; scores, and all arrays after three steps, to 1e-7. In float32 each
 library's one step is held against float64, every array as a whole: |a - b| <= 2 k u (layers + 1)
-|b|. Parameters alone have a wide bound there, 0.05 of the step, because a gradient that is
-nothing but rounding error makes a whole step of Adam.
+|b| (blocks: 2 sqrt(u sqrt k), see step_values.py). Parameters alone have a wide bound there, 0.05
+of the step, because a gradient that is nothing but rounding error makes a whole step of Adam.
 
 Then time. Each side runs in a process of its own, with the same number of threads, and they take
 turns: two calls that are not timed, then a run of consecutive steps of some 0.3 s. A pause comes
