@@ -31,10 +31,13 @@ def _refused_without_trace(folder, arguments, says=""):
     assert tree(folder) == before
 
 
-def _a_value(flag):
+def _given(flag):
+    """The flag as it is typed, with a value unless it is a switch."""
+    if flag.type is None:
+        return [flag.names[0]]
     if flag.choices is not None:
-        return flag.choices[0]
-    return "dense:1" if flag.parameter == "layers" else "1"
+        return [flag.names[0], flag.choices[0]]
+    return [flag.names[0], "dense:1" if flag.parameter == "layers" else "1"]
 
 
 # -- words that mean nothing ---------------------------------------------------------------------
@@ -116,8 +119,7 @@ def test_words_that_do_not_fit_a_run(arguments, says, tmp_path):
 @pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.parameter)
 @pytest.mark.usefixtures("trained")
 def test_resume_refuses_every_flag_of_a_classifier(flag, tmp_path):
-    value = _a_value(flag)
-    words = [flag.names[0]] if flag.type is None else [flag.names[0], value]
+    words = _given(flag)
     _refused_without_trace(tmp_path, ["train", "--resume", "trained", *words], flag.names[0])
 
 
@@ -127,9 +129,8 @@ def test_resume_refuses_every_flag_of_a_classifier(flag, tmp_path):
     ids=lambda case: getattr(case, "parameter", case),
 )
 def test_flag_of_another_algorithm(flag, algorithm, tmp_path):
-    value = _a_value(flag)
     says = f"{flag.names[0]} does nothing for {algorithm}"
-    _refused_without_trace(tmp_path, ["train", algorithm, flag.names[0], value], says)
+    _refused_without_trace(tmp_path, ["train", algorithm, *_given(flag)], says)
 
 
 @pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.parameter)

@@ -54,12 +54,20 @@ ROWS = {
     "cutout": Row(("0", "1", "2"), "--image-shape 2,4"),
     "image_shape": Row(("2,4", "4,2"), "--shift 1"),
     "layer_schedule": Row(("simultaneous", "greedy")),
-    "readout": Row(("softmax", "sum", "last", "sum-without-first"), "--hidden 8,8,8"),
+    "readout": Row(("softmax", "weighted", "sum", "last", "sum-without-first"), "--hidden 8,8,8"),
+    "calibrated": Row(("", "no-")),
+    "validation_fraction": Row(("0.1", "0.3"), "--calibrated"),
     "label_smoothing": Row(("0", "0.3")),
     "prototypes_per_class": Row(("1", "2", "4")),
     "temperature": Row(("0.1", "0.2"), "--sharpness 5"),
     "sharpness": Row(("10", "5")),
     "margin": Row(("0", "0.2")),
+    "margin_kind": Row(
+        ("additive-cosine", "additive-angular", "multiplicative-angular", "pairwise", "hardest"),
+        "--margin 1",
+    ),
+    "learn_temperature": Row(("", "no-")),
+    "prototype_init": Row(("random", "simplex", "class-means")),
     "prototype_update": Row(("gradient", "ema")),
     "ema_decay": Row(("0.99", "0.5"), "--prototype-update ema"),
     "goodness_function": Row(("sum", "mean", "negative-sum", "negative-mean")),
@@ -82,6 +90,7 @@ ROWS = {
 ONLY_PREDICTION = {"readout", "first_scored_step", "last_scored_step"}
 """Flags that leave the weights as they are."""
 NOT_FOR = {("hff", "softmax"), ("mono-forward", "softmax"), ("ff-recurrent", "hybrid")}
+NOT_FOR |= {(algorithm, "weighted") for algorithm in ALGORITHMS if algorithm != "hff"}
 """Values that an algorithm refuses, though it has the flag."""
 OTHER_COMPANION = {("ff", "layers"): "--image-shape 2,4 --label-encoding overlay"}
 CASES = [

@@ -45,7 +45,12 @@ SIGNATURES = {
         "label_smoothing": 0.0,
         "prototype_update": "gradient",
         "ema_decay": 0.99,
+        "margin_kind": "additive-cosine",
+        "learn_temperature": False,
+        "prototype_init": "random",
         "readout": "sum",
+        "calibrated": False,
+        "validation_fraction": 0.1,
         "layer_schedule": "simultaneous",
     },
     "FFClassifier": {

@@ -7,7 +7,7 @@ from ffref.formulas import GOODNESS
 from ffref.layers import Dense
 from ffref.negatives import bind_label_encoding, labelled_context, paired_context
 from ffref.objectives.ff import ff
-from ffref.objectives.hff import hff, hff_class_scores
+from ffref.objectives.hff import hff, hff_class_scores, hff_params
 from ffref.training import (
     LocalLayer,
     TrainingState,
@@ -38,6 +38,16 @@ def layer_cases():
         "hff-margin": hff(temperature=0.3, sharpness=4.0, margin=0.2, label_smoothing=0.1),
     }.items():
         yield name, objective, (prototypes,), context
+    params = hff_params(prototypes, temperature=0.3, learn_temperature=True)
+    for kind, margin in {
+        "additive-cosine": 0.2,
+        "additive-angular": 0.5,
+        "multiplicative-angular": 2,
+        "pairwise": 0.2,
+        "hardest": 0.2,
+    }.items():
+        objective = hff(temperature=1.0, margin=margin, margin_kind=kind, learn_temperature=True)
+        yield f"hff-{kind}", objective, params, context
 
 
 CASES = list(layer_cases())
@@ -61,9 +71,11 @@ def test_layer_gradients_match_differences_and_wrong_ones_do_not(objective, para
         (grads.d_weight, central_difference(lambda w: loss(weight=w), dense.weight)),
         (grads.d_bias, central_difference(lambda b: loss(bias=b), dense.bias)),
     ]
-    if params:
-        differences = central_difference(lambda p: loss(objective_params=(p,)), params[0])
-        pairs.append((grads.d_params[0], differences))
+    for i, (param, derivative) in enumerate(zip(params, grads.d_params, strict=True)):
+        differences = central_difference(
+            lambda p, i=i: loss(objective_params=(*params[:i], p, *params[i + 1 :])), param
+        )
+        pairs.append((derivative, differences))
     for derivative, differences in pairs:
         assert difference_close(derivative, differences)
         for name, wrong in wrong_versions(derivative):

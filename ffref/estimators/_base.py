@@ -33,6 +33,7 @@ class Classifier(Fitting):
             self.state_.readout_optimizer,
             self.history_,
             self.data_digest_,
+            getattr(self, "score_weights_", None),
         )
         write_checkpoint(Path(path), *to_record(fitted))
 
@@ -51,6 +52,8 @@ class Classifier(Fitting):
         made.structure_ = made._structure()
         if fitted.feature_names is not None:
             made.feature_names_in_ = fitted.feature_names
+        if fitted.score_weights is not None:
+            made.score_weights_ = fitted.score_weights
         made.n_iter_ = len(fitted.history)
         return made
 

@@ -32,7 +32,7 @@ from ffref.training import (
     with_warmup,
 )
 from ffref.training.schedules import constant
-from ffref.types import Array
+from ffref.types import Array, Labels
 
 Progress = Callable[[int, int, int], None]
 
@@ -71,6 +71,25 @@ class Fitting(Prediction):
         """Whether each layer is trained to its end before the next."""
         return False
 
+    def _held_out(self, target: np.ndarray) -> np.ndarray | None:
+        """Which samples `fit` trains no layer on, (samples,) of bool; None: all are trained on."""
+        return None
+
+    def _fit_to_held_out(self, x: Array, labels: Labels) -> None:
+        """Fit what is fitted to those samples, after each epoch."""
+
+    def _known_classes(self, classes: Any) -> np.ndarray:
+        """Classes from a later call of `partial_fit` on; most take no new ones."""
+        require(
+            classes is None or np.array_equal(np.unique(classes), self.classes_),
+            f"classes must be those of the first call of partial_fit, {self.classes_.tolist()}, "
+            f"got {np.unique(classes).tolist()}",
+        )
+        return self.classes_
+
+    def _join(self, classes: np.ndarray, x: Array, labels: Labels) -> None:
+        """Make room for classes that are new among `classes`; x is prepared."""
+
     # -- what a user calls -------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -90,7 +109,7 @@ class Fitting(Prediction):
         `fit_epochs(X, y, resume=True)` then trains from there.
         """
         x, target = self._check_fit_arguments(X, y, reset=True)
-        self._start(x, target, np.unique(target))
+        self._start(x, target, np.unique(target), self._held_out(target))
         return self
 
     def fit_epochs(
@@ -117,8 +136,9 @@ class Fitting(Prediction):
         if resume:
             self._check_fitted()
         x, target = self._check_fit_arguments(X, y, reset=not resume)
+        held = self._held_out(target)
         if not resume:
-            self._start(x, target, np.unique(target))
+            self._start(x, target, np.unique(target), held)
         require(
             not resume or data_digest(x, target) == self.data_digest_,
             "these are not the samples and labels that this training began with; pass the same, "
@@ -127,7 +147,12 @@ class Fitting(Prediction):
         labels = encode_labels(target, self.classes_, type(self).__name__)
         schedule = with_warmup(SCHEDULES[self.schedule], self.warmup_steps)
         plan = self._epochs_plan(self.max_iter, schedule, greedy=self._is_greedy())
-        yield from self._run(x, labels, plan, progress)
+        if held is None:
+            yield from self._run(x, labels, plan, progress)
+            return
+        for record in self._run(x[~held], labels[~held], plan, progress):
+            self._fit_to_held_out(x[held], labels[held])
+            yield record
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Train for one pass over (X, y) at a constant learning rate, keeping what was learned.
@@ -137,7 +162,7 @@ class Fitting(Prediction):
         X : (samples, features), y : (samples,)
         classes : array, optional
             All classes that will ever come; needed in the first call if y lacks some, and the
-            same in later calls.
+            same in later calls (in `HFFClassifier`, later calls may name new ones).
         """
         require(
             not self._is_greedy(),
@@ -145,15 +170,15 @@ class Fitting(Prediction):
         )
         first = not hasattr(self, "state_")
         x, target = self._check_fit_arguments(X, y, reset=first)
-        known = np.unique(target if classes is None else classes) if first else self.classes_
-        require(
-            classes is None or np.array_equal(np.unique(classes), known),
-            f"classes must be those of the first call of partial_fit, {known.tolist()}, "
-            f"got {np.unique(classes).tolist()}",
-        )
+        if first:
+            known = np.unique(target if classes is None else classes)
+        else:
+            known = self._known_classes(classes)
         labels = encode_labels(target, known, type(self).__name__)
         if first:
-            self._start(x, target, known)
+            self._start(x, target, known, None)
+        elif len(known) > len(self.classes_):
+            self._join(known, self._prepare(x), labels)
         plan = self._epochs_plan(len(self.history_) + 1, constant, greedy=False)
         for _ in self._run(x, labels, plan, None):
             pass
@@ -182,13 +207,15 @@ class Fitting(Prediction):
         with_warmup(constant, self.warmup_steps)
         self._optimizer()
 
-    def _start(self, x: Array, target: np.ndarray, classes: np.ndarray) -> None:
+    def _start(
+        self, x: Array, target: np.ndarray, classes: np.ndarray, held: np.ndarray | None
+    ) -> None:
         require(
             len(classes) >= 2,
             f"{type(self).__name__} tells classes apart and needs at least 2, got one class: "
             f"{classes.tolist()}",
         )
-        standardizer = self._fit_standardizer(x)
+        standardizer = self._fit_standardizer(x if held is None else x[~held])
         self._augmentation(x.shape[1])
         self._check_training_data(x if standardizer is None else standardizer(x), len(classes))
         seed = draw_seed(self.random_state)

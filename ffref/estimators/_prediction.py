@@ -39,6 +39,8 @@ class Prediction(SharedParameters, ABC):
     state_: TrainingState
     feature_names_in_: np.ndarray
     """there only if the training data had column names"""
+    score_weights_: np.ndarray
+    """there only if they are fitted: of each layer, or of the readout's goodness alone"""
 
     # -- what a subclass defines -------------------------------------------------------------
 

@@ -36,8 +36,8 @@ class LayerReadout(Classifier):
     def _layers_read(self) -> slice:
         """Which layers the readout counts."""
         layers = len(self.state_.network.layers)
-        first = {"last": layers - 1, "sum": 0, "sum-without-first": min(1, layers - 1)}
-        return slice(first[self.readout], layers)
+        first = {"last": layers - 1, "sum-without-first": min(1, layers - 1)}
+        return slice(first.get(self.readout, 0), layers)
 
     def _units(self) -> list[int]:
         """Units of each fitted layer; before that, as they were asked for."""

@@ -33,6 +33,8 @@ class Fitted(NamedTuple):
     history: list[EpochRecord]
     data_digest: str
     """fingerprint of the samples and labels that the training began with"""
+    score_weights: np.ndarray | None = None
+    """of layers in prediction, where they are fitted to held-out samples"""
 
 
 def to_record(fitted: Fitted) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -42,6 +44,8 @@ def to_record(fitted: Fitted) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     arrays["classes"] = fitted.classes
     if fitted.standardizer is not None:
         arrays["standardizer.mean"], arrays["standardizer.std"] = fitted.standardizer
+    if fitted.score_weights is not None:
+        arrays["score_weights"] = fitted.score_weights
     record = {
         "version": __version__,
         "algorithm": fitted.algorithm,
@@ -83,6 +87,7 @@ def from_record(arrays: dict[str, np.ndarray], record: dict[str, Any]) -> Fitted
         readout_optimizer,
         history,
         str(record["data_digest"]),
+        arrays.get("score_weights"),
     )
 
 

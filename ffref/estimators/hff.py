@@ -1,21 +1,40 @@
 """Hyperspherical Forward-Forward as a classifier."""
 
+from typing import Any
+
 import numpy as np
 
-from ffref._checks import check_count
+from ffref._checks import check_count, require
 from ffref.estimators._layers import AnyLayers
 from ffref.estimators._parameters import classifier
+from ffref.estimators._validation import check_targets, encode_labels
+from ffref.estimators._weighed import WeighedReadout
 from ffref.method import LayerPlace, OwnParams, setting
-from ffref.objectives.hff import hff, hff_class_scores, hff_initial_prototypes
-from ffref.training import Algorithm, one_pass
-from ffref.types import Array, Params
+from ffref.objectives.hff import (
+    hff,
+    hff_class_mean_prototypes,
+    hff_class_scores,
+    hff_initial_prototypes,
+    hff_params,
+    hff_simplex_prototypes,
+    hff_temperature,
+)
+from ffref.objectives.hff.kinds import MARGINS
+from ffref.training import Algorithm, insert_classes, one_pass, passes
+from ffref.types import Array, Labels, Params
+
+_MEANS_OF = 1024
+"""Samples at most, whose activity prototypes start from."""
 
 
 @classifier
-class HFFClassifier(AnyLayers):
+class HFFClassifier(WeighedReadout, AnyLayers):
     """Hyperspherical Forward-Forward: each layer classifies by cosines to learned prototypes.
 
     No negative samples, and one pass to predict. Formula and source: `ffref.objectives.hff`.
+    A later call of `partial_fit` may name new classes in `classes=`, with or without the old ones.
+    Their prototypes start at the mean directions of their samples in that call, at random where
+    there are none; nothing else changes but by the training that follows.
 
     Attributes
     ----------
@@ -48,7 +67,20 @@ class HFFClassifier(AnyLayers):
         help="how sharply a score follows the nearest prototype; default: 1 / temperature",
     )
     margin: float = setting(
-        default=0.0, help="additive margin of the true class, in units of a cosine"
+        default=0.0,
+        help="handicap of the true class: a cosine, for angular kinds radians or a whole factor",
+    )
+    margin_kind: str = setting(
+        default="additive-cosine",
+        help="what the margin is added to, or which classes it holds against",
+        more="As CosFace, ArcFace (radians), SphereFace (a whole factor, 1 for none); or a "
+        "softplus for each pair of classes, or for the hardest one.",
+        choices=tuple(MARGINS),
+    )
+    learn_temperature: bool = setting(
+        default=False,
+        help="learn each layer's temperature by gradient, from --temperature on",
+        shapes=True,
     )
     label_smoothing: float = setting(
         default=0.0, help="share of each label that is spread over all classes"
@@ -65,6 +97,13 @@ class HFFClassifier(AnyLayers):
         help="share of the old prototype kept in each step of a moving average",
         needs=("prototype_update", ("ema",)),
     )
+    prototype_init: str = setting(
+        default="random",
+        help="directions from which prototypes start",
+        more="Of a regular simplex: needs a unit for each class but one. Class means: of the "
+        "first activity of up to 1024 training samples.",
+        choices=("random", "simplex", "class-means"),
+    )
 
     def _algorithm(self, features: int, classes: int) -> Algorithm:
         objective = hff(
@@ -74,33 +113,125 @@ class HFFClassifier(AnyLayers):
             label_smoothing=self.label_smoothing,
             prototype_update=self.prototype_update,
             ema_decay=self.ema_decay,
+            margin_kind=self.margin_kind,
+            learn_temperature=self.learn_temperature,
         )
-        sharpness = 1 / self.temperature if self.sharpness is None else self.sharpness
 
         def class_scores(activity: Array, params: Params) -> Array:
-            return hff_class_scores(activity, params[0], sharpness=sharpness)
+            beta = 1 / self._temperature(params) if self.sharpness is None else self.sharpness
+            return hff_class_scores(activity, params[-1], sharpness=beta)
 
         layers = len(self._descriptions())
         return one_pass([objective] * layers, class_scores=[class_scores] * layers)
 
+    def _temperature(self, params: Params) -> float:
+        return hff_temperature(params) if self.learn_temperature else self.temperature
+
+    def _temperatures(self) -> list[float]:
+        return [self._temperature(layer.params) for layer in self.state_.network.layers]
+
+    def _check_training_data(self, x: Array, classes: int) -> None:
+        super()._check_training_data(x, classes)
+        units = min(place.units for place in self._places(x.shape[1], classes))
+        require(
+            self.prototype_init != "simplex" or units >= classes - 1,
+            f"a simplex of {classes} classes needs at least {classes - 1} units in each layer, "
+            f"got {units}; use prototype_init='random' or more units",
+        )
+
     def _initial_params(self, rng: np.random.Generator, place: LayerPlace) -> OwnParams:
-        prototypes = hff_initial_prototypes(
+        simplex = self.prototype_init == "simplex"
+        draw = hff_simplex_prototypes if simplex else hff_initial_prototypes
+        prototypes = draw(
             rng,
             classes=place.classes,
             prototypes_per_class=self.prototypes_per_class,
             units=place.units,
+        ).astype(np.float32)
+        own = hff_params(
+            prototypes, temperature=self.temperature, learn_temperature=self.learn_temperature
         )
-        own = (prototypes.astype(np.float32),)
-        is_learned = self.prototype_update == "gradient"
-        return OwnParams(learned=own) if is_learned else OwnParams(kept=own)
+        if self.prototype_update == "gradient":
+            return OwnParams(learned=own)
+        return OwnParams(learned=own[:-1], kept=own[-1:])
 
-    def _class_logits(self, goodness: Array) -> Array:
-        """Mean score of the layers that are read, divided by the temperature."""
-        layers = len(self.state_.network.layers[self._layers_read()])
-        return goodness / (self.temperature * layers)
+    def _start(
+        self, x: Array, target: np.ndarray, classes: np.ndarray, held: np.ndarray | None
+    ) -> None:
+        super()._start(x, target, classes, held)
+        if self.prototype_init != "class-means":
+            return
+        rng = np.random.default_rng([self.seed_, 3])
+        trained = np.arange(len(x)) if held is None else np.flatnonzero(~held)
+        some = rng.permutation(trained)[:_MEANS_OF]
+        labels = encode_labels(target[some], classes, type(self).__name__)
+        means = self._class_means(self._prepare(x[some]), labels, len(classes), rng, training=True)
+        for layer, prototypes in zip(self.state_.network.layers, means, strict=True):
+            np.copyto(layer.params[-1], prototypes)
+
+    def _class_means(
+        self,
+        x: Array,
+        labels: Labels,
+        classes: int,
+        rng: np.random.Generator,
+        *,
+        training: bool,
+    ) -> list[Array]:
+        """Prototypes of each layer at the mean directions of these samples, prepared.
+
+        `training`: as in its first step, before there are running statistics.
+        """
+        return [
+            hff_class_mean_prototypes(
+                rng,
+                passed.features,
+                labels,
+                classes=classes,
+                prototypes_per_class=self.prototypes_per_class,
+            )
+            for passed in passes(self.state_.network, x, training=training)
+        ]
+
+    def _known_classes(self, classes: Any) -> np.ndarray:
+        if classes is None:
+            return self.classes_
+        named = np.unique(check_targets(classes, len(classes)))
+        require(
+            (named.dtype.kind in "US") == (self.classes_.dtype.kind in "US"),
+            f"classes must be numbers or text like those that are known, "
+            f"{self.classes_[:10].tolist()}, got {named[:10].tolist()}",
+        )
+        return np.union1d(self.classes_, named)
+
+    def _join(self, classes: np.ndarray, x: Array, labels: Labels) -> None:
+        self._fitted_algorithm()  # refuses bad choices before anything changes
+        is_new = ~np.isin(classes, self.classes_)
+        new, rows = np.flatnonzero(is_new), np.flatnonzero(is_new[labels])[:_MEANS_OF]
+        rng = np.random.default_rng([self.seed_, 4, len(classes)])
+        if len(rows):
+            joining = np.searchsorted(new, labels[rows])
+            added = self._class_means(x[rows], joining, len(new), rng, training=False)
+        else:
+            sizes = (layer.params[-1].shape[1:] for layer in self.state_.network.layers)
+            added = [
+                hff_initial_prototypes(
+                    rng, classes=len(new), prototypes_per_class=per_class, units=units
+                )
+                for per_class, units in sizes
+            ]
+        before = np.searchsorted(self.classes_, classes[new])
+        self.state_ = insert_classes(self.state_, before, added)
+        self.classes_ = classes
 
     @property
     def prototypes_(self) -> list[Array]:
         """Prototypes of each layer, (classes, prototypes_per_class, units), of unit length."""
         self._check_fitted()
-        return [layer.params[0] for layer in self.state_.network.layers]
+        return [layer.params[-1] for layer in self.state_.network.layers]
+
+    @property
+    def temperatures_(self) -> list[float]:
+        """Temperature of each layer, learned or given."""
+        self._check_fitted()
+        return self._temperatures()

@@ -4,6 +4,7 @@
 Derivations: docs/derivations/formulas.md.
 """
 
+from ffref.formulas.calibration import expected_calibration_error
 from ffref.formulas.diagnostics import (
     LayerDiagnostics,
     dead_unit_share,
@@ -50,6 +51,11 @@ from ffref.formulas.recipes import (
     starting_goodness,
     warn_if_mixed,
 )
+from ffref.formulas.score_weights import (
+    score_weights_loss,
+    score_weights_loss_grad,
+    weighted_scores,
+)
 from ffref.formulas.similarity import cosine_similarity, cosine_similarity_vjp
 from ffref.formulas.softmax import (
     log_mean_exp,
@@ -74,6 +80,7 @@ __all__ = [
     "cosine_similarity",
     "cosine_similarity_vjp",
     "dead_unit_share",
+    "expected_calibration_error",
     "l2_normalize",
     "l2_normalize_vjp",
     "layer_diagnostics",
@@ -96,6 +103,8 @@ __all__ = [
     "relu_vjp",
     "rms_normalize",
     "rms_normalize_vjp",
+    "score_weights_loss",
+    "score_weights_loss_grad",
     "sigmoid",
     "sigmoid_grad",
     "softmax",
@@ -107,4 +116,5 @@ __all__ = [
     "sum_of_squares",
     "sum_of_squares_grad",
     "warn_if_mixed",
+    "weighted_scores",
 ]

@@ -1,6 +1,7 @@
 """Optimisers, schedules, the local step, the loop, checkpoints and prediction."""
 
 from ffref.training.algorithm import Algorithm, contrastive, one_pass, unsupervised
+from ffref.training.classes import insert_classes
 from ffref.training.diagnosis import diagnose
 from ffref.training.loop import (
     DivergenceError,
@@ -42,6 +43,7 @@ from ffref.training.recurrent import (
     recurrent_step,
 )
 from ffref.training.schedules import SCHEDULES, Schedule, with_warmup
+from ffref.training.score_weights import fit_score_weights
 from ffref.training.step import (
     LayerReport,
     LocalGrads,
@@ -76,10 +78,12 @@ __all__ = [
     "contrastive",
     "diagnose",
     "epochs",
+    "fit_score_weights",
     "format_record",
     "hidden_representation",
     "in_blocks",
     "initial_optimizer_states",
+    "insert_classes",
     "layer_activity",
     "layer_pass",
     "layer_scores",

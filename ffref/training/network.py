@@ -45,21 +45,25 @@ def layer_units(layer: LocalLayer) -> int:
     return layer.kind.units(layer.weights)
 
 
-def passes(network: Network, x: Array) -> Iterator[LayerPass]:
-    """What each layer makes of norm(activity below), from the bottom up; outside training.
+def passes(network: Network, x: Array, *, training: bool = False) -> Iterator[LayerPass]:
+    """What each layer makes of norm(activity below), from the bottom up; see `layer_pass`.
 
     Each layer sees the normalised activity of the one below, so that it cannot read that
     layer's goodness off the length of its input.
     """
     x = network.input_norm.value(x)
-    yield from passes_above(network, layer_pass(network.layers[0], x))
+    first = layer_pass(network.layers[0], x, training=training)
+    yield from passes_above(network, first, training=training)
 
 
-def passes_above(network: Network, below: LayerPass) -> Iterator[LayerPass]:
+def passes_above(
+    network: Network, below: LayerPass, *, training: bool = False
+) -> Iterator[LayerPass]:
     """What each layer makes, given what the first one did."""
     yield below
     for layer in network.layers[1:]:
-        below = layer_pass(layer, network.between_norm.value(below.activity))
+        inputs = network.between_norm.value(below.activity)
+        below = layer_pass(layer, inputs, training=training)
         yield below
 
 

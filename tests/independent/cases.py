@@ -77,6 +77,35 @@ HFF_CASES = [
 HFF_REGULAR = [case for case in HFF_CASES if not case.degenerate]
 
 
+class MarginCase(NamedTuple):
+    kind: str
+    hff: HFFCase
+
+    @property
+    def name(self):
+        return f"{self.kind} {self.hff.margin}, {self.hff.name}"
+
+
+def margin_cases(kind, margins, bases, *, smooths=True):
+    """Each base with each margin in turn; the smoothing taken off where there is none."""
+    for number, base in enumerate(bases):
+        margin = margins[number % len(margins)]
+        smoothing = base.smoothing if smooths else 0.0
+        yield MarginCase(kind, base._replace(margin=margin, smoothing=smoothing))
+
+
+_MARGIN_BASES = [
+    case for case in HFF_REGULAR if case.name not in ("smoothed", "two", "two units", "square")
+]
+MARGIN_CASES = [
+    *margin_cases("additive-angular", [0.5, 0.9, 1.4], _MARGIN_BASES),
+    *margin_cases("multiplicative-angular", [2, 3, 4], _MARGIN_BASES),
+    *margin_cases("pairwise", [0.0, 0.3, -0.2], _MARGIN_BASES, smooths=False),
+    *margin_cases("hardest", [0.0, 0.3, -0.2], _MARGIN_BASES, smooths=False),
+]
+"""Margins other than the additive cosine, non-degenerate."""
+
+
 def hff_arrays(case):
     """(activity, labels, prototypes), of lengths other than 1."""
     rng = np.random.default_rng(case.seed)
