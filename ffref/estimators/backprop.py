@@ -5,7 +5,8 @@ from functools import partial
 
 import numpy as np
 
-from ffref.baselines import backprop_logits, backprop_step
+from ffref.baselines import backprop_input_gradient, backprop_logits, backprop_step
+from ffref.estimators._gradients import InputGradients
 from ffref.estimators._layers import ImageLayers
 from ffref.estimators._local import with_kinds
 from ffref.estimators._parameters import classifier
@@ -22,11 +23,11 @@ from ffref.training import (
     rows_at_once,
 )
 from ffref.training.prediction import in_blocks
-from ffref.types import Array
+from ffref.types import Array, Labels
 
 
 @classifier
-class BackpropClassifier(ImageLayers):
+class BackpropClassifier(InputGradients, ImageLayers):
     """Back-propagation by hand: the same layers, one loss at the top, the chain through all.
 
     Formula and source: `ffref.baselines.backprop`. Blocks on images are without their auxiliary
@@ -92,6 +93,10 @@ class BackpropClassifier(ImageLayers):
     def _layer_scores(self, x: Array) -> Array:
         network = self.state_.network
         return self._in_blocks(lambda rows: backprop_logits(network, rows), x)[None]
+
+    def _input_gradient(self, x: Array, labels: Labels) -> Array:
+        mean = backprop_input_gradient(self.state_.network, x, labels)
+        return mean * x.dtype.type(len(x))
 
     def _class_logits(self, goodness: Array) -> Array:
         return goodness
