@@ -11,7 +11,7 @@ from ffref.negatives import labelled_context
 from ffref.objectives.ff import ff
 from ffref.objectives.hff import hff
 from ffref.training import LocalLayer, layer_pass, layer_units, local_grads
-from tests.block_cases import BLOCK_CASES, drawn, planned, upstream
+from tests.block_cases import BLOCK_CASES, drawn, upstream
 from tests.independent import scalar_block, scalar_images
 from tests.independent.compare import (
     central_difference,
@@ -332,61 +332,6 @@ def test_bits_do_not_depend_on_threads():
     for other in found[1:]:
         for one, two in zip(found[0], other, strict=True):
             np.testing.assert_array_equal(one, two)
-
-
-BAD = [
-    ("block", "must be one of ('dense', units)"),
-    (("block",), "must be ('block', {'channels'"),
-    (("block", 3), "must be a dictionary with 'channels'"),
-    (("block", {"size": 3}), "must be a dictionary with 'channels'"),
-    (("block", {"channels": 3, "width": 2}), "must be a dictionary with 'channels'"),
-    (("block", {"channels": 0}), "channels of layer 1 of layers must be a whole number"),
-    (("block", {"channels": 3, "norm": "row"}), "norm of layer 1 of layers must be one of batch"),
-    (("block", {"channels": 3, "residual": 1}), "residual of layer 1 of layers must be True or"),
-    (("block", {"channels": 3, "auxiliary": 64}), "must be [channels, grid], as [64, 4]"),
-    (("block", {"channels": 3, "auxiliary": [64, 0]}), "auxiliary grid of layer 1 of layers"),
-    (("block", {"channels": 3, "pool": 0}), "pool of layer 1 of layers must be"),
-    (("block", {"channels": 3, "auxiliary": [4, 3]}), "3 x 3 cells must divide the 4 x 4 places"),
-    (("block", {"channels": 1, "residual": True}), "a shortcut takes images of (4, 4, 2) to"),
-    (("block", {"channels": 3, "pool": 3, "residual": True, "padding": 2}), None),
-    (("block", {"channels": 3, "pool": 5}), "layer 1 of layers: a window of 5 x 5 does not fit"),
-]
-
-
-@pytest.mark.parametrize(("layer", "says"), BAD, ids=[str(case[0]) for case in BAD])
-def test_descriptions_that_cannot_be(layer, says):
-    def plan():
-        return layers.plan_layers(describe_layers([layer]), (4, 4, 2))
-
-    if says is None:  # 6 x 6 places, pooled to 2 x 2: 4 is divided by 2
-        assert plan()[0].out_shape == (2, 2, 3)
-        return
-    with pytest.raises(ValueError, match="layer 1") as error:
-        plan()
-    assert says in str(error.value)
-
-
-def test_plan_and_first_weights():
-    sizes = ((96, 1, 64, 4), (128, 2, 64, 4), (256, 2, 64, 4), (384, 2, 64, 4), (512, 1, 128, 2))
-    five = [
-        ("block", {"channels": channels, "pool": pool, "auxiliary": [outputs, grid]})
-        for channels, pool, outputs, grid in sizes
-    ]
-    plan = layers.plan_layers(describe_layers(five), (32, 32, 3))
-    assert [layer.out_shape for layer in plan] == [
-        (32, 32, 96), (16, 16, 128), (8, 8, 256), (4, 4, 384), (4, 4, 512),
-    ]  # fmt: skip
-    assert [layer.units for layer in plan] == [1024, 1024, 1024, 1024, 512]
-    block = plan[1].draw(np.random.default_rng(0), 2.0)
-    assert tuple(array.shape for array in block) == plan[1].shapes
-    assert all(array.dtype == np.float32 for array in block)
-    assert np.var(block.weight) == pytest.approx(2 / (9 * 96), rel=0.02)
-    assert np.var(block.auxiliary_weight) == pytest.approx(1 / 128, rel=0.05)
-    for ones in (block.scale, block.running_variance):
-        assert (ones == 1).all()
-    for nought in (block.shift, block.auxiliary_bias, block.running_mean):
-        assert not nought.any()
-    assert planned(BLOCK_CASES[8]).draw(np.random.default_rng(0), 2.0).scale.size == 0
 
 
 def test_a_rule_behind_the_nonlinearity_is_refused():

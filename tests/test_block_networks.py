@@ -43,7 +43,7 @@ def an_hff():
     )
     algorithm = one_pass(
         [hff(temperature=0.2)] * 3,
-        class_scores=lambda y, params: hff_class_scores(y, params[0], sharpness=5.0),
+        class_scores=[lambda y, params: hff_class_scores(y, params[0], sharpness=5.0)] * 3,
     )
     return network, algorithm, 1
 
