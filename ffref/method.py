@@ -99,6 +99,8 @@ class Contrastive(NamedTuple):
 
     goodness: Callable[[Any], Goodness]
     """choices -> the score of a row by which labels are compared"""
+    network_goodness: Callable[[Any], bool] = lambda choices: False
+    """choices -> whether layers are told the summed goodness of all layers"""
 
 
 class Unsupervised(NamedTuple):

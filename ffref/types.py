@@ -79,6 +79,9 @@ class LayerContext(NamedTuple):
     carried_margin: Array
     """(batch,) summed margin (positive minus negative row of the pair) of the layers below;
     zeros at the first layer and for rows without a partner"""
+    network_goodness: Array | None = None
+    """(batch,) summed goodness of all layers, from a pass through the network before the step;
+    None but for an algorithm that asks for it"""
 
 
 class Evaluation(NamedTuple):

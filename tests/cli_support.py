@@ -40,7 +40,7 @@ def run_well(*arguments):
     return outcome.out
 
 
-def python(*arguments, cwd):
+def python(*arguments, cwd, timeout=120):
     """Run a new Python that finds the ffref under test, installed or not."""
     root = str(Path(ffref.__file__).parents[1])
     return subprocess.run(
@@ -50,7 +50,7 @@ def python(*arguments, cwd):
         check=False,
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": root},
-        timeout=120,
+        timeout=timeout,
     )
 
 

@@ -59,7 +59,7 @@ def _given(flag):
         ("train --data mnist --data-dir nowhere", "nowhere"),
         ("train --data cifar10 --data-dir nowhere", "nowhere"),
         ("train --data gone.npz", "gone.npz"),
-        ("train --data .", "'.'"),
+        ("train --data ..", "expected .npz files in this folder"),
         ("train --data digits --test-fraction 0.5", "--test-fraction"),
         ("train --test-fraction 0.5", "--test-fraction"),
         ("train --optimizer rmsprop", "'rmsprop'"),

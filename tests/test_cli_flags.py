@@ -85,6 +85,10 @@ ROWS = {
     "steps": Row(("8", "5")),
     "damping": Row(("0.3", "0", "0.5")),
     "first_scored_step": Row(("3", "2", "5")),
+    "remedy": Row(("none", "per-block", "gated", "depth-scaled", "calibrated")),
+    "carried_weight": Row(("1", "0.7", "0")),
+    "steepness": Row(("4", "1")),
+    "others": Row(("below", "all")),
     "last_scored_step": Row(("5", "4", "3")),
 }
 ONLY_PREDICTION = {"readout", "first_scored_step", "last_scored_step"}

@@ -68,7 +68,7 @@ def test_prototypes_start_at_the_means_of_the_samples_that_come():
     before = [p.copy() for p in model.prototypes_]
     seen = [p.activity for p in passes(model.state_.network, model._prepare(X[Y == 3]))]
     rows = np.isin(Y, [0, 2, 3])
-    model._join(np.array([0, 2, 3]), model._prepare(X[rows]), np.searchsorted([0, 2, 3], Y[rows]))
+    model._join(np.array([0, 2, 3]), X[rows], np.searchsorted([0, 2, 3], Y[rows]))
     for old, new, activity in zip(before, model.prototypes_, seen, strict=True):
         np.testing.assert_array_equal(new[:2], old)
         direction = activity / np.linalg.norm(activity, axis=1, keepdims=True)

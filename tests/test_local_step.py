@@ -6,8 +6,11 @@ import pytest
 from ffref.formulas import GOODNESS
 from ffref.layers import Dense
 from ffref.negatives import bind_label_encoding, labelled_context, paired_context
+from ffref.objectives.cumulative import cumulative
 from ffref.objectives.ff import ff
 from ffref.objectives.hff import hff, hff_class_scores, hff_params
+from ffref.objectives.layer_collaboration import layer_collaboration
+from ffref.objectives.symba import symba
 from ffref.training import (
     LocalLayer,
     TrainingState,
@@ -48,6 +51,15 @@ def layer_cases():
     }.items():
         objective = hff(temperature=1.0, margin=margin, margin_kind=kind, learn_temperature=True)
         yield f"hff-{kind}", objective, params, context
+    margins, goodness = np.tile(rng.standard_normal(3), 2), rng.standard_normal(6)
+    context = paired_context(labels, float)._replace(
+        carried_margin=margins, carried_goodness=goodness
+    )
+    yield "symba", symba(steepness=2.0), (), context
+    for remedy in ("none", "per-block", "gated", "depth-scaled"):
+        objective = cumulative(depth=1, layers=3, remedy=remedy, steepness=2.0)
+        yield f"cumulative-{remedy}", objective, (), context
+    yield "layer-collaboration", layer_collaboration(threshold=8.0), (), context
 
 
 CASES = list(layer_cases())

@@ -5,11 +5,18 @@ from argparse import Namespace
 from pathlib import Path
 
 from ffref._checks import require
-from ffref.data import read_npz
+from ffref.data import Samples
 from ffref.estimators import load
-from ffref.experiments import TrainTest, check_data_dir, evaluate, is_file, load_train_test
+from ffref.experiments import (
+    TrainTest,
+    check_data_dir,
+    evaluate,
+    is_one_part,
+    load_train_test,
+    read_path,
+)
 from ffref.experiments.run_folder import read_config
-from ffref.types import Array, Labels
+from ffref.types import Labels
 
 
 def run(options: Namespace) -> int:
@@ -42,14 +49,14 @@ def _in_words(found: dict[str, float | None]) -> str:
     return ", ".join(text.format(found[name]) for name, text in words if found[name] is not None)
 
 
-def _samples(options: Namespace) -> tuple[Array, Labels]:
-    if hasattr(options, "data") and is_file(options.data):
+def _samples(options: Namespace) -> tuple[Samples, Labels]:
+    if hasattr(options, "data") and is_one_part(options.data):
         require(
             not hasattr(options, "split"),
             f"--split does nothing for {options.data}, which is taken whole",
         )
         check_data_dir(options.data, getattr(options, "data_dir", None))
-        return read_npz(options.data)
+        return read_path(options.data)
     data = _both_parts(options)
     if getattr(options, "split", "test") == "train":
         return data.X, data.y

@@ -21,6 +21,7 @@ _TRAIN_EXAMPLES = """examples:
   ffref train hff --data mnist --data-dir DIR   DIR/mnist/train-images-idx3-ubyte.gz ...
   ffref train hinton-matlab --data-dir DIR      a paper's experiment, setting by setting
   ffref train --data mine.npz --out runs/mine   arrays X and y of your own
+  ffref train --data SHARDS                     a folder of such files, larger than memory
   ffref train --resume runs/mine                go on after an interruption
 """
 
@@ -81,10 +82,14 @@ def _add_train(commands: "_SubParsersAction[_Parser]") -> None:
     )
     _add_data(
         train,
-        "digits, mnist, fashion-mnist, cifar10, cifar100, disk-and-ring, moby-dick or FILE.npz",
+        "digits, mnist, fashion-mnist, cifar10, cifar100, disk-and-ring, moby-dick, FILE.npz or "
+        "a folder of such files",
     )
     train.add_argument(
-        "--test-fraction", type=float, default=SUPPRESS, help="share of FILE.npz held out (0.2)"
+        "--test-fraction",
+        type=float,
+        default=SUPPRESS,
+        help="share of FILE.npz or folder held out (0.2)",
     )
     train.add_argument("--out", default=SUPPRESS, help="run folder (default runs/NAME-TIME)")
     train.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
@@ -129,7 +134,7 @@ def _add_flags(train: ArgumentParser) -> None:
 def _add_evaluate(commands: "_SubParsersAction[_Parser]") -> None:
     evaluate = _add_command(commands, "evaluate", "accuracy of a trained run, layer by layer")
     evaluate.add_argument("run", help="run folder, or a saved .npz")
-    _add_data(evaluate, "data set name or FILE.npz (default: what the run was trained on)")
+    _add_data(evaluate, "data set name, FILE.npz or folder of such files (default: the run's own)")
     evaluate.add_argument(
         "--split",
         choices=("train", "test"),

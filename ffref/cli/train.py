@@ -15,7 +15,7 @@ from ffref.experiments import (
     RECIPES,
     Run,
     check_data_dir,
-    is_file,
+    is_one_part,
     new_run,
     old_run,
     test,
@@ -67,7 +67,7 @@ def _start(options: Namespace) -> Run:
                 f"{' and '.join(flag.algorithms)}",
             )
             given[flag.parameter] = getattr(options, flag.parameter)
-    _check_companions(given)
+    _check_companions(given, ESTIMATORS[algorithm]().get_params())
     own_layers = recipe is not None and "layers" in RECIPES[recipe].parameters
     require(
         "hidden_layer_sizes" not in given or not (own_layers or "layers" in given),
@@ -77,7 +77,7 @@ def _start(options: Namespace) -> Run:
     )
     data = getattr(options, "data", RECIPES[name].data if recipe else "digits")
     require(
-        is_file(data) or not hasattr(options, "test_fraction"),
+        is_one_part(data) or not hasattr(options, "test_fraction"),
         f"--test-fraction does nothing for {data}, which has a split of its own",
     )
     check_data_dir(data, getattr(options, "data_dir", None))
@@ -93,14 +93,14 @@ def _start(options: Namespace) -> Run:
     )
 
 
-def _check_companions(given: dict[str, Any]) -> None:
+def _check_companions(given: dict[str, Any], defaults: dict[str, Any]) -> None:
     for flag in FLAGS:
         if flag.needs is None or flag.parameter not in given:
             continue
         parameter, values = flag.needs
         name = next(other.names[0] for other in FLAGS if other.parameter == parameter)
         require(
-            given.get(parameter) in values,
+            given.get(parameter, defaults[parameter]) in values,
             f"{flag.names[0]} does nothing alone; it goes with {name} {' or '.join(values)}",
         )
 

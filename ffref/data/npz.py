@@ -11,6 +11,8 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedReader
 from typing import Any, NamedTuple
 
@@ -49,10 +51,14 @@ _DAMAGED = (
 )
 
 
-class _Header(NamedTuple):
+class ArrayHeader(NamedTuple):
+    """What a file says of an array before its values."""
+
     dtype: np.dtype[Any]
     fortran_order: bool
     shape: tuple[int, ...]
+    checksum: int
+    """CRC-32 of the values and their header, which reading compares"""
 
 
 def read_npz(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Split:
@@ -97,30 +103,38 @@ def read_npz(path: PathLike, *, max_bytes: int = MAX_BYTES) -> Split:
     """
     arrays = read_arrays(path, ("X", "y"), max_bytes=max_bytes)
     X, y = arrays["X"], arrays["y"]
-    if X.dtype.kind not in "biuf" or not 2 <= X.ndim <= 4:
+    check_forms(path, X, y)
+    rows = np.ascontiguousarray(X).reshape(len(X), -1)
+    return Split(finite_rows(path, rows), y)
+
+
+def check_forms(
+    path: PathLike, X: ArrayHeader | NDArray[Any], y: ArrayHeader | NDArray[Any]
+) -> None:
+    """Refuse types and shapes that samples and labels cannot have."""
+    if X.dtype.kind not in "biuf" or not 2 <= len(X.shape) <= 4:
         raise DataError(
             f"{path}: X must be numbers of shape (samples, features), (samples, height, width) or "
             f"(samples, height, width, channels), got {X.dtype} of shape {X.shape}; reshape it"
         )
-    if y.dtype.kind not in "biuU" or y.ndim != 1:
+    if y.dtype.kind not in "biuU" or len(y.shape) != 1:
         raise DataError(
             f"{path}: y must be whole numbers or strings of shape (samples,), got {y.dtype} of "
             f"shape {y.shape}; try y.astype(np.int64).ravel() before saving"
         )
-    if len(X) != len(y):
-        raise DataError(f"{path}: X has {len(X)} samples but y has {len(y)} labels")
-    return Split(_finite_rows(path, X), y)
+    if X.shape[0] != y.shape[0]:
+        raise DataError(f"{path}: X has {X.shape[0]} samples but y has {y.shape[0]} labels")
 
 
-def _finite_rows(path: PathLike, X: NDArray[Any]) -> NDArray[np.float32]:
-    rows = np.ascontiguousarray(X).reshape(len(X), -1)
+def finite_rows(path: PathLike, rows: NDArray[Any], first: int = 0) -> NDArray[np.float32]:
+    """Convert `rows`, the samples `first` and on, to float32; refuse what is not finite there."""
     with np.errstate(over="ignore"):
         single = rows.astype(np.float32)
     if not np.isfinite(single).all():
         sample, feature = (int(i) for i in np.argwhere(~np.isfinite(single))[0])
         raise DataError(
             f"{path}: X must be finite in float32, got {rows[sample, feature]} in sample "
-            f"{sample}, feature {feature}; remove or replace such values before saving"
+            f"{first + sample}, feature {feature}; remove or replace such values before saving"
         )
     return single
 
@@ -135,15 +149,38 @@ def read_arrays(
     DataError
         If the file or one of the arrays is missing, damaged, empty, or of another type.
     """
+    with _open_archive(path) as archive:
+        members = _members(path, archive, names)
+        return {
+            name: _read_member(f"{path}: array {name}", archive, member, max_bytes)
+            for name, member in members.items()
+        }
+
+
+def read_headers(path: PathLike, names: tuple[str, ...]) -> dict[str, ArrayHeader]:
+    """Read what an .npz file says of the named arrays, and none of their values.
+
+    Raises
+    ------
+    DataError
+        As `read_arrays`, save for damage among the values.
+    """
+    with _open_archive(path) as archive:
+        headers = {}
+        for name, member in _members(path, archive, names).items():
+            with archive.open(member) as stream:
+                headers[name] = _fitting_header(f"{path}: array {name}", stream, member)[0]
+        return headers
+
+
+@contextmanager
+def _open_archive(path: PathLike) -> Iterator[zipfile.ZipFile]:
+    """Open an .npz file; whatever turns out to be damaged in it becomes a DataError."""
     with open_file(path) as (file, size):
         try:
             _check_ends(path, file, size)
             with zipfile.ZipFile(file) as archive:
-                members = _members(path, archive, names)
-                return {
-                    name: _read_member(f"{path}: array {name}", archive, member, max_bytes)
-                    for name, member in members.items()
-                }
+                yield archive
         except DataError:
             raise
         except _DAMAGED as problem:
@@ -200,25 +237,37 @@ def _read_member(
     label: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int
 ) -> NDArray[Any]:
     with archive.open(member) as stream:
-        header, start = _read_header(label, stream)
-        need = math.prod(header.shape) * header.dtype.itemsize
-        declared = f"the header declares {header.shape} {header.dtype}, {need} bytes"
-        if start + need != member.file_size:
-            raise DataError(
-                f"{label}: {declared} from byte {start} on, but the zip directory gives the "
-                f"array {member.file_size} bytes, not {start + need}"
-            )
+        header, start = _fitting_header(label, stream, member)
+        need = member.file_size - start
         check_size(label, need, max_bytes)
         data = read_up_to(stream, need)
         if len(data) < need:  # zipfile hands out no more, and has compared the checksum
-            raise DataError(f"{label}: {declared}, but the data end at byte {start + len(data)}")
+            raise DataError(
+                f"{label}: the header declares {header.shape} {header.dtype}, {need} bytes, but "
+                f"the data end at byte {start + len(data)}"
+            )
     _check_values(label, data, header.dtype)
     array = np.frombuffer(data, header.dtype)
     array = array.reshape(header.shape, order="F" if header.fortran_order else "C")
     return array.astype(header.dtype.newbyteorder("="), copy=False)
 
 
-def _read_header(label: str, stream: Readable) -> tuple[_Header, int]:
+def _fitting_header(
+    label: str, stream: Readable, member: zipfile.ZipInfo
+) -> tuple[ArrayHeader, int]:
+    """Read a header and hold it against the zip directory; tell where the values start."""
+    header, start = _read_header(label, stream, member.CRC)
+    need = math.prod(header.shape) * header.dtype.itemsize
+    if start + need != member.file_size:
+        raise DataError(
+            f"{label}: the header declares {header.shape} {header.dtype}, {need} bytes from byte "
+            f"{start} on, but the zip directory gives the array {member.file_size} bytes, not "
+            f"{start + need}"
+        )
+    return header, start
+
+
+def _read_header(label: str, stream: Readable, checksum: int) -> tuple[ArrayHeader, int]:
     """Read the header of one .npy file, and tell where its values start."""
     magic = bytes(read_up_to(stream, 8))
     if magic[:6] != b"\x93NUMPY" or magic[6:] not in (b"\1\0", b"\2\0", b"\3\0"):
@@ -235,10 +284,11 @@ def _read_header(label: str, stream: Readable) -> tuple[_Header, int]:
             f"{label}: byte 8: expected an .npy header of at most {_MAX_HEADER} bytes that is all "
             f"there, got {length} declared and {len(raw)} read"
         )
-    return _parse_header(f"{label}: byte {8 + width}", raw.decode("latin-1")), start
+    text = raw.decode("latin-1")
+    return _parse_header(f"{label}: byte {8 + width}", text, checksum), start
 
 
-def _parse_header(label: str, text: str) -> _Header:
+def _parse_header(label: str, text: str, checksum: int) -> ArrayHeader:
     descr, order, shape = (pattern.search(text) for pattern in (_DESCR, _ORDER, _SHAPE))
     if descr and not _DTYPE.fullmatch(descr[1]):
         raise DataError(
@@ -257,7 +307,8 @@ def _parse_header(label: str, text: str) -> _Header:
         )
     if 0 in map(int, sizes):
         raise DataError(f"{label}: the array holds no values, got shape ({shape[1].strip()})")
-    return _Header(np.dtype(descr[1]), order[1] == "True", tuple(map(int, sizes)))
+    whole = tuple(map(int, sizes))
+    return ArrayHeader(np.dtype(descr[1]), order[1] == "True", whole, checksum)
 
 
 def _check_values(label: str, data: bytearray, dtype: np.dtype[Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from ffref._checks import check_count, require
+from ffref.data import Samples, Stream, chosen_rows, first_rows
 from ffref.estimators._prediction import Prediction
 from ffref.estimators._validation import (
     Standardizer,
@@ -15,6 +16,7 @@ from ffref.estimators._validation import (
     data_digest,
     draw_seed,
     encode_labels,
+    labels_of,
     remember_feature_names,
 )
 from ffref.layers import LayerDescription
@@ -35,6 +37,9 @@ from ffref.training.schedules import constant
 from ffref.types import Array, Labels
 
 Progress = Callable[[int, int, int], None]
+
+_SEEN_OF_A_STREAM = 256
+"""Samples by which the data are judged before training."""
 
 
 class Fitting(Prediction):
@@ -57,9 +62,12 @@ class Fitting(Prediction):
     def _step(self, features: int, classes: int) -> Step: ...
 
     def _check_training_data(self, x: Array, classes: int) -> None:
-        """Refuse or warn of data that suit this algorithm ill; most have nothing to say."""
+        """Refuse or warn of data that suit this algorithm ill; most have nothing to say.
 
-    def _fit_standardizer(self, x: Array) -> Standardizer | None:
+        x : all samples, prepared; of a stream, the first ones
+        """
+
+    def _fit_standardizer(self, x: Samples) -> Standardizer | None:
         """Statistics by which samples are prepared; None leaves them as they are."""
         return None
 
@@ -75,7 +83,7 @@ class Fitting(Prediction):
         """Which samples `fit` trains no layer on, (samples,) of bool; None: all are trained on."""
         return None
 
-    def _fit_to_held_out(self, x: Array, labels: Labels) -> None:
+    def _fit_to_held_out(self, x: Samples, labels: Labels) -> None:
         """Fit what is fitted to those samples, after each epoch."""
 
     def _known_classes(self, classes: Any) -> np.ndarray:
@@ -87,23 +95,26 @@ class Fitting(Prediction):
         )
         return self.classes_
 
-    def _join(self, classes: np.ndarray, x: Array, labels: Labels) -> None:
-        """Make room for classes that are new among `classes`; x is prepared."""
+    def _join(self, classes: np.ndarray, x: Samples, labels: Labels) -> None:
+        """Make room for classes that are new among `classes`."""
 
     # -- what a user calls -------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any) -> Self:
-        """Train from scratch on samples X (samples, features) with labels y (samples,)."""
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train from scratch on samples X (samples, features) with labels y (samples,).
+
+        X may be a stream of `ffref.data`, which need not fit into memory and may bring the labels.
+        """
         for record in self.fit_epochs(X, y):
             if self.verbose:
                 print(format_record(record))  # noqa: T201
         return self
 
-    def fit_transform(self, X: Any, y: Any) -> Array:
+    def fit_transform(self, X: Any, y: Any = None) -> Array:
         """`fit`, then `transform` of the same samples."""
         return self.fit(X, y).transform(X)
 
-    def start(self, X: Any, y: Any) -> Self:
+    def start(self, X: Any, y: Any = None) -> Self:
         """Check parameters and data and draw the initial weights, all that comes before epoch 1.
 
         `fit_epochs(X, y, resume=True)` then trains from there.
@@ -113,7 +124,7 @@ class Fitting(Prediction):
         return self
 
     def fit_epochs(
-        self, X: Any, y: Any, *, resume: bool = False, progress: Progress | None = None
+        self, X: Any, y: Any = None, *, resume: bool = False, progress: Progress | None = None
     ) -> Iterator[EpochRecord]:
         """Train, and yield a record after each epoch; the classifier is usable at each yield.
 
@@ -150,11 +161,12 @@ class Fitting(Prediction):
         if held is None:
             yield from self._run(x, labels, plan, progress)
             return
-        for record in self._run(x[~held], labels[~held], plan, progress):
-            self._fit_to_held_out(x[held], labels[held])
+        seen, kept = chosen_rows(x, ~held), chosen_rows(x, held)
+        for record in self._run(seen, labels[~held], plan, progress):
+            self._fit_to_held_out(kept, labels[held])
             yield record
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None) -> Self:
         """Train for one pass over (X, y) at a constant learning rate, keeping what was learned.
 
         Parameters
@@ -178,7 +190,7 @@ class Fitting(Prediction):
         if first:
             self._start(x, target, known, None)
         elif len(known) > len(self.classes_):
-            self._join(known, self._prepare(x), labels)
+            self._join(known, x, labels)
         plan = self._epochs_plan(len(self.history_) + 1, constant, greedy=False)
         for _ in self._run(x, labels, plan, None):
             pass
@@ -186,11 +198,11 @@ class Fitting(Prediction):
 
     # -- pieces ------------------------------------------------------------------------------
 
-    def _check_fit_arguments(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, np.ndarray]:
+    def _check_fit_arguments(self, X: Any, y: Any, *, reset: bool) -> tuple[Samples, np.ndarray]:
         self._check_parameters()
         expected = None if reset else self.n_features_in_
         x = check_samples(X, expected_features=expected, owner=type(self).__name__)
-        target = check_targets(y, len(x))
+        target = check_targets(labels_of(X, y), len(x))
         if reset:
             remember_feature_names(self, X)
         else:
@@ -208,16 +220,19 @@ class Fitting(Prediction):
         self._optimizer()
 
     def _start(
-        self, x: Array, target: np.ndarray, classes: np.ndarray, held: np.ndarray | None
+        self, x: Samples, target: np.ndarray, classes: np.ndarray, held: np.ndarray | None
     ) -> None:
         require(
             len(classes) >= 2,
             f"{type(self).__name__} tells classes apart and needs at least 2, got one class: "
             f"{classes.tolist()}",
         )
-        standardizer = self._fit_standardizer(x if held is None else x[~held])
+        standardizer = self._fit_standardizer(x if held is None else chosen_rows(x, ~held))
         self._augmentation(x.shape[1])
-        self._check_training_data(x if standardizer is None else standardizer(x), len(classes))
+        seen = first_rows(x, _SEEN_OF_A_STREAM) if isinstance(x, Stream) else x
+        self._check_training_data(
+            seen if standardizer is None else standardizer(seen), len(classes)
+        )
         seed = draw_seed(self.random_state)
         # from here on nothing is refused: what was fitted before is kept until now
         self.classes_ = classes
@@ -235,13 +250,13 @@ class Fitting(Prediction):
         return Plan(count, self.batch_size, self.learning_rate_init, schedule, self.seed_, greedy)
 
     def _run(
-        self, x: Array, labels: np.ndarray, plan: Plan, progress: Progress | None
+        self, x: Samples, labels: np.ndarray, plan: Plan, progress: Progress | None
     ) -> Iterator[EpochRecord]:
         step = self._step(self.n_features_in_, len(self.classes_))
         done = len(self.history_)
         augment = self._augmentation(self.n_features_in_)
         for state, record in epochs(
-            self.state_, step, self._prepare(x), labels, plan,
+            self.state_, step, self._prepare_all(x), labels, plan,
             done=done, progress=progress, augment=augment,
         ):  # fmt: skip
             self.state_ = state

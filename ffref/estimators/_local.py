@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ffref._checks import require
+from ffref.data import chosen_rows
 from ffref.estimators._parameters import classifier
 from ffref.estimators._readouts import LayerReadout
-from ffref.estimators._validation import check_targets, encode_labels
+from ffref.estimators._validation import check_targets, encode_labels, labels_of
 from ffref.formulas.diagnostics import LayerDiagnostics
 from ffref.layers import (
     PlannedLayer,
@@ -123,17 +124,18 @@ class LocalClassifier(LayerReadout):
     def _hidden(self, x: Array) -> Array:
         return hidden_representation(self._fitted_algorithm(), self.state_.network, x)
 
-    def diagnostics(self, X: Any, y: Any) -> list[LayerDiagnostics]:
+    def diagnostics(self, X: Any, y: Any = None) -> list[LayerDiagnostics]:
         """Pairwise error, mean goodness of both sides, dead units of each layer; as in training.
 
         Samples of classes that the classifier does not know are left out.
         """
-        x = self._prepare(self._check_predict_argument(X))
-        target = check_targets(y, len(x))
+        x = self._prepare_all(self._check_predict_argument(X))
+        target = check_targets(labels_of(X, y), len(x))
         known = np.isin(target, self.classes_)
         labels = encode_labels(target[known], self.classes_, type(self).__name__)
         rng = np.random.default_rng([self.seed_, 2])
-        return diagnose(self._fitted_algorithm(), self.state_.network, x[known], labels, rng=rng)
+        rows = chosen_rows(x, known)
+        return diagnose(self._fitted_algorithm(), self.state_.network, rows, labels, rng=rng)
 
     def _fitted_algorithm(self) -> Algorithm:
         return self._algorithm(self.n_features_in_, len(self.classes_))

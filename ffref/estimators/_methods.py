@@ -68,6 +68,7 @@ class ContrastiveClassifier(MethodClassifier, LabelledSamples):
             classes=classes,
             hard_labels=self.negatives == "hard",
             readout=self._readout_training() if self._has_softmax() else None,
+            network_goodness=self.family.network_goodness(self._choices()),
         )
 
 

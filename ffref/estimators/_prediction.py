@@ -8,17 +8,21 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ffref.data import Samples, Stream, blocks
 from ffref.estimators._shared import SharedParameters
 from ffref.estimators._validation import (
     Standardizer,
     check_feature_names,
     check_samples,
     check_targets,
+    labels_of,
     not_fitted_error,
 )
 from ffref.formulas import softmax
-from ffref.training import READOUTS, TrainingState, read_out
+from ffref.layers import ROWS_AT_ONCE
+from ffref.training import READOUTS, TrainingState, in_blocks, read_out
 from ffref.types import Array
 
 
@@ -68,15 +72,21 @@ class Prediction(SharedParameters, ABC):
 
     def layer_goodness(self, X: Any) -> Array:
         """Goodness of each class in each layer, (layers, samples, classes)."""
-        return self._layer_scores(self._prepare(self._check_predict_argument(X)))
+        x = self._check_predict_argument(X)
+        return in_blocks(lambda rows: self._layer_scores(self._prepare(rows)), x, axis=1)
 
     def goodness(self, X: Any) -> Array:
         """Goodness of each class over the layers that the readout counts, (samples, classes)."""
-        return self._goodness(self._prepare(self._check_predict_argument(X)))
+        x = self._check_predict_argument(X)
+        return in_blocks(lambda rows: self._goodness(self._prepare(rows)), x, axis=0)
 
     def readout_goodness(self, X: Any) -> tuple[Array, dict[str, Array]]:
         """`layer_goodness`, and `goodness` by the name of each readout there is."""
-        return self._readout_goodness(self._prepare(self._check_predict_argument(X)))
+        x = self._check_predict_argument(X)
+        found = [self._readout_goodness(self._prepare(rows)) for rows in blocks(x, ROWS_AT_ONCE)]
+        scores, readouts = zip(*found, strict=True)
+        joined = {name: np.concatenate([of[name] for of in readouts]) for name in readouts[0]}
+        return np.concatenate(scores, axis=1), joined
 
     def decision_function(self, X: Any) -> Array:
         """Goodness of each class, (samples, classes); of two, their difference, (samples,)."""
@@ -85,21 +95,26 @@ class Prediction(SharedParameters, ABC):
 
     def predict(self, X: Any) -> np.ndarray:
         """Class of the highest goodness, (samples,)."""
-        winners = self.goodness(X).argmax(axis=1)  # first, so that unfitted is told as such
-        return self.classes_[winners]
+        x = self._check_predict_argument(X)
+
+        def winners(rows: Array) -> NDArray[np.int64]:
+            return self._goodness(self._prepare(rows)).argmax(axis=1)
+
+        return self.classes_[in_blocks(winners, x, axis=0)]
 
     def predict_proba(self, X: Any) -> Array:
         """Probability of each class, (samples, classes)."""
         return softmax(self._class_logits(self.goodness(X)))
 
-    def score(self, X: Any, y: Any) -> float:
-        """Share of samples whose class is predicted right."""
+    def score(self, X: Any, y: Any = None) -> float:
+        """Share of samples whose class is predicted right; a stream may bring the labels."""
         predicted = self.predict(X)
-        return float((predicted == check_targets(y, len(predicted))).mean())
+        return float((predicted == check_targets(labels_of(X, y), len(predicted))).mean())
 
     def transform(self, X: Any) -> Array:
         """Normalised activity of the last hidden layer, (samples, units)."""
-        return self._hidden(self._prepare(self._check_predict_argument(X)))
+        x = self._check_predict_argument(X)
+        return in_blocks(lambda rows: self._hidden(self._prepare(rows)), x, axis=0)
 
     def __sklearn_tags__(self) -> Any:
         """Describe this estimator to scikit-learn, which calls this."""
@@ -114,7 +129,7 @@ class Prediction(SharedParameters, ABC):
 
     # -- pieces ------------------------------------------------------------------------------
 
-    def _check_predict_argument(self, X: Any) -> Array:
+    def _check_predict_argument(self, X: Any) -> Samples:
         self._check_fitted()
         check_feature_names(self, X)
         owner = type(self).__name__
@@ -126,3 +141,7 @@ class Prediction(SharedParameters, ABC):
 
     def _prepare(self, x: Array) -> Array:
         return x if self.standardizer_ is None else self.standardizer_(x)
+
+    def _prepare_all(self, x: Samples) -> Samples:
+        """Prepare rows in memory now, those of a stream when they are read."""
+        return x.changed(self._prepare) if isinstance(x, Stream) else self._prepare(x)

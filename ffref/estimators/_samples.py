@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ffref.data import Augmentation, bind_augmentation
+from ffref.data import Augmentation, Samples, bind_augmentation
 from ffref.estimators._base import Classifier
 from ffref.estimators._parameters import classifier
 from ffref.estimators._validation import Standardizer, fit_standardizer, image_shape
@@ -41,7 +41,7 @@ class PlainSamples(Classifier):
         shapes=True,
     )
 
-    def _fit_standardizer(self, x: Array) -> Standardizer | None:
+    def _fit_standardizer(self, x: Samples) -> Standardizer | None:
         return fit_standardizer(x) if self.standardize else None
 
     def _augmentation(self, features: int) -> Callable[[Array, np.random.Generator], Array] | None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ffref._checks import require
+from ffref.data import WINDOW_BYTES, Samples, Stream, feature_moments, stream_array
 from ffref.types import Array, Labels
 
 
@@ -23,16 +24,33 @@ class Standardizer(NamedTuple):
         return np.asarray((x - self.mean) / self.std, np.float32)
 
 
-def fit_standardizer(x: Array) -> Standardizer:
+def fit_standardizer(x: Samples) -> Standardizer:
     """Take the statistics of `x`; a constant feature keeps its scale and becomes 0."""
-    mean = x.mean(axis=0, dtype=np.float64)
-    std = x.std(axis=0, dtype=np.float64)
+    if isinstance(x, Stream):
+        mean, variance = feature_moments(x.blocks())
+        std = np.sqrt(variance)
+    else:
+        mean = x.mean(axis=0, dtype=np.float64)
+        std = x.std(axis=0, dtype=np.float64)
     std[std <= 1e-7 * np.maximum(1, np.abs(mean))] = 1
     return Standardizer(mean.astype(np.float32), std.astype(np.float32))
 
 
-def check_samples(X: Any, *, expected_features: int | None, owner: str) -> Array:
-    """Return `X` as (samples, features) float32, or raise ValueError that says what is wrong."""
+def check_samples(X: Any, *, expected_features: int | None, owner: str) -> Samples:
+    """Return `X` as (samples, features) float32, or raise ValueError that says what is wrong.
+
+    A stream stays one, and a memory map that is larger than a window becomes one.
+    """
+    x = X if isinstance(X, Stream) else _checked_array(X, owner)
+    require(
+        expected_features in (None, x.shape[1]),
+        f"X has {x.shape[1]} features, but {owner} is expecting {expected_features} features "
+        f"as input",
+    )
+    return x
+
+
+def _checked_array(X: Any, owner: str) -> Samples:
     if hasattr(X, "tocsr"):
         raise TypeError(f"{owner} takes dense arrays, got a sparse matrix; use X.toarray()")
     raw = np.asarray(X)
@@ -54,6 +72,8 @@ def check_samples(X: Any, *, expected_features: int | None, owner: str) -> Array
         f"X must not be empty, got shape {raw.shape}: {raw.shape[0]} sample(s) and "
         f"{raw.shape[1]} feature(s) (shape={raw.shape}) while a minimum of 1 is required.",
     )
+    if isinstance(X, np.memmap) and X.size * np.dtype(np.float32).itemsize > WINDOW_BYTES:
+        return stream_array(X)
     try:
         with np.errstate(over="ignore"):
             x = np.ascontiguousarray(raw, dtype=np.float32)
@@ -65,12 +85,12 @@ def check_samples(X: Any, *, expected_features: int | None, owner: str) -> Array
         bool(np.isfinite(x).all()),
         "X contains NaN, infinity or a value too large for float32; drop or impute those rows",
     )
-    require(
-        expected_features in (None, x.shape[1]),
-        f"X has {x.shape[1]} features, but {owner} is expecting {expected_features} features "
-        f"as input",
-    )
     return x
+
+
+def labels_of(X: Any, y: Any) -> Any:
+    """Return `y`, or the labels that a stream brings if there is none."""
+    return X.y if y is None and isinstance(X, Stream) else y
 
 
 def check_targets(y: Any, samples: int) -> np.ndarray:
@@ -135,9 +155,10 @@ def draw_seed(random_state: Any) -> int:
     )
 
 
-def data_digest(x: Array, target: np.ndarray) -> str:
+def data_digest(x: Samples, target: np.ndarray) -> str:
     """Short fingerprint of samples and labels, to know them again."""
-    digest = hashlib.blake2b(x.data, digest_size=16)
+    content = x.digest.encode() if isinstance(x, Stream) else x.data
+    digest = hashlib.blake2b(content, digest_size=16)
     digest.update(np.ascontiguousarray(target).data)
     return digest.hexdigest()
 

@@ -6,11 +6,12 @@ from typing import Any, Self
 import numpy as np
 
 from ffref._checks import check_number, require
+from ffref.data import Samples
 from ffref.estimators._parameters import classifier
 from ffref.estimators._readouts import LayerReadout
 from ffref.formulas import weighted_scores
 from ffref.method import setting
-from ffref.training import READOUTS, fit_score_weights, read_out
+from ffref.training import READOUTS, fit_score_weights, in_blocks, read_out
 from ffref.types import Array, Labels
 
 _SPREAD = 10.0
@@ -53,7 +54,7 @@ class WeighedReadout(LayerReadout):
     def _temperatures(self) -> list[float]:
         """Divisor of each layer's scores in its own softmax."""
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None) -> Self:
         """As in every classifier; weights that `fit` has found stay as they are."""
         require(
             hasattr(self, "state_") or not self._holds_out(),
@@ -81,7 +82,7 @@ class WeighedReadout(LayerReadout):
         return held
 
     def _start(
-        self, x: Array, target: np.ndarray, classes: np.ndarray, held: np.ndarray | None
+        self, x: Samples, target: np.ndarray, classes: np.ndarray, held: np.ndarray | None
     ) -> None:
         super()._start(x, target, classes, held)
         if hasattr(self, "score_weights_"):
@@ -90,8 +91,8 @@ class WeighedReadout(LayerReadout):
             layers = len(self.state_.network.layers) if self.readout == "weighted" else 1
             self.score_weights_ = np.full(layers, self._plain_weight())
 
-    def _fit_to_held_out(self, x: Array, labels: Labels) -> None:
-        scores = self._layer_scores(self._prepare(x))
+    def _fit_to_held_out(self, x: Samples, labels: Labels) -> None:
+        scores = in_blocks(lambda rows: self._layer_scores(self._prepare(rows)), x, axis=1)
         if self.readout != "weighted":
             scores = read_out(scores, self.readout)[None]
         spread = _SPREAD * self._plain_weight() * len(scores)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ffref._checks import check_count, require
 from ffref.baselines import input_gradient, network_pass
+from ffref.data import Samples, chosen_rows, first_rows
 from ffref.estimators._gradients import InputGradients
 from ffref.estimators._layers import AnyLayers
 from ffref.estimators._parameters import classifier
@@ -162,16 +163,18 @@ class HFFClassifier(WeighedReadout, InputGradients, AnyLayers):
         return OwnParams(learned=own[:-1], kept=own[-1:])
 
     def _start(
-        self, x: Array, target: np.ndarray, classes: np.ndarray, held: np.ndarray | None
+        self, x: Samples, target: np.ndarray, classes: np.ndarray, held: np.ndarray | None
     ) -> None:
         super()._start(x, target, classes, held)
         if self.prototype_init != "class-means":
             return
         rng = np.random.default_rng([self.seed_, 3])
         trained = np.arange(len(x)) if held is None else np.flatnonzero(~held)
-        some = rng.permutation(trained)[:_MEANS_OF]
+        some = np.zeros(len(x), bool)
+        some[rng.permutation(trained)[:_MEANS_OF]] = True
         labels = encode_labels(target[some], classes, type(self).__name__)
-        means = self._class_means(self._prepare(x[some]), labels, len(classes), rng, training=True)
+        rows = self._prepare(first_rows(chosen_rows(x, some), _MEANS_OF))
+        means = self._class_means(rows, labels, len(classes), rng, training=True)
         for layer, prototypes in zip(self.state_.network.layers, means, strict=True):
             np.copyto(layer.params[-1], prototypes)
 
@@ -228,14 +231,15 @@ class HFFClassifier(WeighedReadout, InputGradients, AnyLayers):
         )
         return np.union1d(self.classes_, named)
 
-    def _join(self, classes: np.ndarray, x: Array, labels: Labels) -> None:
+    def _join(self, classes: np.ndarray, x: Samples, labels: Labels) -> None:
         self._fitted_algorithm()  # refuses bad choices before anything changes
         is_new = ~np.isin(classes, self.classes_)
-        new, rows = np.flatnonzero(is_new), np.flatnonzero(is_new[labels])[:_MEANS_OF]
+        new, joins = np.flatnonzero(is_new), is_new[labels]
         rng = np.random.default_rng([self.seed_, 4, len(classes)])
-        if len(rows):
-            joining = np.searchsorted(new, labels[rows])
-            added = self._class_means(x[rows], joining, len(new), rng, training=False)
+        if joins.any():
+            rows = self._prepare(first_rows(chosen_rows(x, joins), _MEANS_OF))
+            joining = np.searchsorted(new, labels[joins][:_MEANS_OF])
+            added = self._class_means(rows, joining, len(new), rng, training=False)
         else:
             sizes = (layer.params[-1].shape[1:] for layer in self.state_.network.layers)
             added = [

@@ -4,8 +4,10 @@ from ffref.experiments.datasets import (
     DEFAULT_TEST_FRACTION,
     TrainTest,
     check_data_dir,
-    is_file,
+    is_one_part,
+    is_path,
     load_train_test,
+    read_path,
 )
 from ffref.experiments.recipes import RECIPES
 from ffref.experiments.training import Run, evaluate, new_run, old_run, test, train
@@ -17,10 +19,12 @@ __all__ = [
     "TrainTest",
     "check_data_dir",
     "evaluate",
-    "is_file",
+    "is_one_part",
+    "is_path",
     "load_train_test",
     "new_run",
     "old_run",
+    "read_path",
     "test",
     "train",
 ]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ffref.data import shuffled_batches
 from ffref.experiments.claims_setup import (
     RMS,
     Settings,
@@ -146,10 +147,8 @@ def _stream(
     """The batches of the ordinary loop, in its order and with its wrong labels."""
     for epoch in range(settings.epochs):
         rng = np.random.default_rng([settings.seed, 1, epoch])
-        order = rng.permutation(len(data.X))
-        for first in range(0, len(order), settings.batch_size):
-            rows = order[first : first + settings.batch_size]
-            yield Message(*algorithm.batch(network, data.X[rows], data.y[rows], None, rng))
+        for x, rows in shuffled_batches(data.X, settings.batch_size, rng):
+            yield Message(*algorithm.batch(network, x, data.y[rows], None, rng))
 
 
 # -- a black box between layers ------------------------------------------------------------------

@@ -23,6 +23,7 @@ from ffref.training import (
     bind_optimizer,
     contrastive,
     epochs,
+    in_blocks,
     initial_optimizer_states,
     layer_scores,
     local_step,
@@ -74,7 +75,7 @@ def ff_accuracy(network: Network, data: TrainTest, settings: Settings) -> float:
 
 def backprop_accuracy(network: Network, data: TrainTest) -> float:
     """Share of test samples whose logit is the highest."""
-    logits = backprop_logits(network, data.X_test)
+    logits = in_blocks(lambda rows: backprop_logits(network, rows), data.X_test, axis=0)
     return float((logits.argmax(axis=1) == data.y_test).mean())
 
 

@@ -1,4 +1,4 @@
-"""Data by what a user types: a known name, or the path of an .npz file."""
+"""Data by what a user types: a known name, or a path of one's own samples."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -6,8 +6,17 @@ from typing import NamedTuple
 import numpy as np
 
 from ffref._checks import require
-from ffref.data import describe, disk_and_ring, load, names, read_npz, text
-from ffref.types import Array
+from ffref.data import (
+    Samples,
+    chosen_rows,
+    describe,
+    disk_and_ring,
+    load,
+    names,
+    read_npz,
+    stream_shards,
+    text,
+)
 
 TOY = "disk-and-ring"
 TEXT = "moby-dick"
@@ -20,15 +29,36 @@ DEFAULT_TEST_FRACTION = 0.2
 class TrainTest(NamedTuple):
     """Training and held-out samples."""
 
-    X: Array
+    X: Samples
     y: np.ndarray
-    X_test: Array
+    X_test: Samples
     y_test: np.ndarray
 
 
-def is_file(data: str) -> bool:
-    """Whether `data` is the path of a file of samples, and not the name of a data set."""
-    return data.endswith(".npz")
+def is_path(data: str) -> bool:
+    """Whether `data` is an .npz file or a folder of them, and not the name of a data set."""
+    return data not in (*names(), TOY, TEXT) and (data.endswith(".npz") or Path(data).is_dir())
+
+
+def is_one_part(data: str) -> bool:
+    """Whether a part of `data` has to be held out, since they have no split of their own."""
+    return is_path(data) and not _has_parts(Path(data))
+
+
+def _has_parts(folder: Path) -> bool:
+    return (folder / "train").is_dir() and (folder / "test").is_dir()
+
+
+def read_path(data: str) -> tuple[Samples, np.ndarray]:
+    """Read all samples and labels of an .npz file, or of a folder of them as a stream."""
+    if not Path(data).is_dir():
+        return read_npz(Path(data))
+    require(
+        not _has_parts(Path(data)),
+        f"{data} has a part to train on and one to test on: name {data}/train or {data}/test",
+    )
+    stream = stream_shards(data)
+    return stream, np.asarray(stream.y)
 
 
 def check_data_dir(data: str, data_dir: str | None) -> None:
@@ -37,7 +67,7 @@ def check_data_dir(data: str, data_dir: str | None) -> None:
     require(
         data_dir is None
         or read_from_folder
-        or not (data in names() or data in (TOY, TEXT) or is_file(data)),
+        or not (data in (*names(), TOY, TEXT) or is_path(data)),
         f"--data-dir does nothing for {data}, which needs no folder",
     )
 
@@ -51,12 +81,13 @@ def load_train_test(
     ----------
     data : str
         A name of `ffref.data.names()`, "disk-and-ring", "moby-dick" (windows of 10 characters, and
-        the next), or the path of an .npz with X and y.
+        the next), the path of an .npz with X and y, or of a folder of such files, which are read
+        when they are needed; those in its folders `train` and `test`, if it has them.
     data_dir : str, optional
         Where the files of a named data set are.
     test_fraction : float in (0, 1)
-        Share of an .npz that is held out, chosen at random within each class, always the same
-        for the same file. Named data sets have a split of their own.
+        Share of the samples of a path that is held out, chosen at random within each class,
+        always the same for the same files. Named data sets have a split of their own.
     """
     if data == TOY:
         train, test = disk_and_ring(_TOY_SAMPLES, seed=0), disk_and_ring(_TOY_SAMPLES, seed=1)
@@ -66,13 +97,17 @@ def load_train_test(
     if data in names():
         return TrainTest(*load(data, data_dir, "train"), *load(data, data_dir, "test"))
     require(
-        is_file(data),
+        is_path(data),
         f"there is no data set named {data!r}: choose one of {', '.join(names())}, {TOY}, {TEXT}, "
-        f"or the path of an .npz file with arrays X and y",
+        f"or the path of an .npz file with arrays X and y, or of a folder of them",
     )
-    X, y = read_npz(Path(data))
+    if _has_parts(Path(data)):
+        return TrainTest(*read_path(f"{data}/train"), *read_path(f"{data}/test"))
+    X, y = read_path(data)
     held_out = _stratified(y, test_fraction)
-    return TrainTest(X[~held_out], y[~held_out], X[held_out], y[held_out])
+    return TrainTest(
+        chosen_rows(X, ~held_out), y[~held_out], chosen_rows(X, held_out), y[held_out]
+    )
 
 
 def _next_characters() -> TrainTest:

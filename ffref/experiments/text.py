@@ -11,6 +11,7 @@ import numpy as np
 from ffref._checks import require
 from ffref.estimators import FFTextClassifier
 from ffref.experiments.datasets import TEXT, TrainTest, load_train_test
+from ffref.training import in_blocks
 from ffref.types import Labels
 
 
@@ -67,7 +68,10 @@ def text_table(data: TrainTest | None = None, **choices: Any) -> list[TextRow]: 
     data = load_train_test(TEXT, None) if data is None else data
     classes = len(np.unique(data.y))
     require("negatives" not in choices, "negatives are compared; leave them out")
-    last, last_test = (X[:, -classes:].argmax(axis=1) for X in (data.X, data.X_test))
+    last, last_test = (
+        in_blocks(lambda rows: rows[:, -classes:].argmax(axis=1), X, axis=0)
+        for X in (data.X, data.X_test)
+    )
 
     def counted(name: str, train: Labels, test: Labels) -> TextRow:
         return TextRow(name, float((train == data.y).mean()), float((test == data.y_test).mean()))

@@ -1,5 +1,6 @@
 """One run: data, classifier, epochs, checkpoints, test."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ffref._checks import require
+from ffref.data import Samples, blocks
 from ffref.estimators import ESTIMATORS, Classifier, LocalClassifier, load
-from ffref.experiments.datasets import TrainTest, is_file, load_train_test
+from ffref.experiments.datasets import TrainTest, is_path, load_train_test
 from ffref.experiments.presets import PRESETS
 from ffref.experiments.recipes import RECIPES
 from ffref.experiments.run_folder import (
@@ -22,6 +24,7 @@ from ffref.experiments.run_folder import (
     write_json,
     write_json_lines,
 )
+from ffref.layers import ROWS_AT_ONCE
 from ffref.training import EpochRecord
 
 
@@ -62,7 +65,7 @@ def new_run(
         "algorithm": algorithm,
         "recipe": recipe,
         # absolute, so that the run can be evaluated and resumed from any folder
-        "data": str(Path(data).resolve()) if is_file(data) else data,
+        "data": str(Path(data).resolve()) if is_path(data) else data,
         "data_dir": None if data_dir is None else str(Path(data_dir).expanduser().resolve()),
         "test_fraction": test_fraction,
         "parameters": classifier.get_params(),
@@ -103,7 +106,7 @@ def train(run: Run, progress: Any = None) -> Iterator[EpochRecord]:  # noqa: ANN
         yield record
 
 
-def evaluate(classifier: Classifier, X: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+def evaluate(classifier: Classifier, X: Samples, y: np.ndarray) -> dict[str, Any]:
     """Accuracy by each readout and by each layer alone, and of the classifier's own readout.
 
     Raises
@@ -116,23 +119,35 @@ def evaluate(classifier: Classifier, X: np.ndarray, y: np.ndarray) -> dict[str, 
         f"none of the labels is a class of this run: it knows "
         f"{classifier.classes_[:10].tolist()}, got {np.unique(y)[:10].tolist()}",
     )
-    scores, readouts = classifier.readout_goodness(X)
+    right, layers, readouts = _right(classifier, X, y)
     own = getattr(classifier, "readout", "last")
-
-    def accuracy(goodness: np.ndarray) -> float:
-        return float((classifier.classes_[goodness.argmax(axis=1)] == y).mean())
-
     return {
         "samples": len(y),
         "readout": own,
-        "accuracy": accuracy(readouts[own]),
-        "layer_accuracy": [accuracy(layer) for layer in scores],
-        "readout_accuracy": {name: accuracy(goodness) for name, goodness in readouts.items()},
+        "accuracy": right[own] / len(y),
+        "layer_accuracy": [right[layer] / len(y) for layer in layers],
+        "readout_accuracy": {name: right[name] / len(y) for name in readouts},
         "diagnostics": _diagnostics(classifier, X, y),
     }
 
 
-def _diagnostics(classifier: Classifier, X: np.ndarray, y: np.ndarray) -> list[dict[str, Any]]:
+def _right(
+    classifier: Classifier, X: Samples, y: np.ndarray
+) -> tuple[Counter[int | str], list[int], list[str]]:
+    """How many samples each layer and each readout gets right, and which of both there are."""
+    right: Counter[int | str] = Counter()
+    done = 0
+    for rows in blocks(X, ROWS_AT_ONCE):
+        labels = y[done : done + len(rows)]
+        done += len(rows)
+        scores, readouts = classifier.readout_goodness(rows)
+        for name, goodness in (dict(enumerate(scores)) | readouts).items():
+            predicted = classifier.classes_[goodness.argmax(axis=1)]
+            right[name] += int((predicted == labels).sum())
+    return right, list(range(len(scores))), list(readouts)
+
+
+def _diagnostics(classifier: Classifier, X: Samples, y: np.ndarray) -> list[dict[str, Any]]:
     """Of each locally trained layer; None for what an algorithm does not have."""
     if not isinstance(classifier, LocalClassifier):
         return []

@@ -4,7 +4,16 @@ from ffref.report.figures import (
     goodness_histograms,
     learning_curves,
     prototype_cosines,
+    save_figure,
     write_figures,
 )
+from ffref.report.free_riding import free_riding_figure
 
-__all__ = ["goodness_histograms", "learning_curves", "prototype_cosines", "write_figures"]
+__all__ = [
+    "free_riding_figure",
+    "goodness_histograms",
+    "learning_curves",
+    "prototype_cosines",
+    "save_figure",
+    "write_figures",
+]

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ffref.data import Samples, first_rows
 from ffref.estimators import Classifier, HFFClassifier, Thresholded
 from ffref.formulas import cosine_similarity
 from ffref.types import Array
@@ -15,16 +16,17 @@ _NAME_LENGTH = 20
 _POSITIVE, _NEGATIVE = "#1b6ca8", "#d1603d"
 
 
-def write_figures(classifier: Classifier, X: Array, y: np.ndarray, folder: Path) -> list[Path]:
+def write_figures(classifier: Classifier, X: Samples, y: np.ndarray, folder: Path) -> list[Path]:
     """Write all figures that suit the classifier; X, y are held-out samples."""
     folder.mkdir(exist_ok=True)
     figures = {"learning_curves.png": learning_curves(classifier)}
-    if len(classifier.readout_goodness(X[:1])[0]):  # none where no layer saw a label
-        histograms = goodness_histograms(classifier, X[:_SAMPLES], y[:_SAMPLES])
+    few = first_rows(X, _SAMPLES)
+    if len(classifier.readout_goodness(few[:1])[0]):  # none where no layer saw a label
+        histograms = goodness_histograms(classifier, few, y[:_SAMPLES])
         figures["goodness_histograms.png"] = histograms
     if isinstance(classifier, HFFClassifier):
         figures["prototypes.png"] = prototype_cosines(classifier)
-    return [_save(figure, folder / name) for name, figure in figures.items()]
+    return [save_figure(figure, folder / name) for name, figure in figures.items()]
 
 
 def learning_curves(classifier: Classifier) -> Figure:
@@ -98,7 +100,8 @@ def _or_nan(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG, whole or not at all."""
     FigureCanvasAgg(figure)
     temporary = path.with_name(f".{path.name}.tmp")
     figure.savefig(temporary, format="png", dpi=120)

@@ -55,10 +55,13 @@ def contrastive(
     classes: int,
     hard_labels: bool = False,
     readout: ReadoutTraining | None = None,
+    network_goodness: bool = False,
 ) -> Algorithm:
     """Positives and wrong labels; prediction by the goodness of every label.
 
     Wrong labels are uniform, or drawn from the logits of the softmax readout (`hard_labels`).
+    With `network_goodness` a batch passes through all layers once before the step, for
+    objectives that are told the summed goodness of the whole network.
     """
     require(
         readout is not None or not hard_labels,
@@ -74,7 +77,15 @@ def contrastive(
         else:
             wrong = uniform_wrong_label(labels, classes=classes, rng=rng)
         shared = network.layers[0].kind.each_version is not None
-        return contrastive_batch(x, labels, wrong, encoding, network.input_norm, shared=shared)
+        inputs, context = contrastive_batch(
+            x, labels, wrong, encoding, network.input_norm, shared=shared
+        )
+        if network_goodness:
+            first = layer_pass(network.layers[0], inputs, training=True)
+            above = passes_above(network, first, training=True)
+            of_layers = [goodness.value(passed.features) for passed in above]
+            context = context._replace(network_goodness=np.sum(of_layers, axis=0))
+        return inputs, context
 
     def scores(network: Network, x: Array) -> Array:
         out = np.empty((len(network.layers), len(x), classes), x.dtype)

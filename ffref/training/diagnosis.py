@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from ffref.data import Samples, first_rows
 from ffref.formulas.diagnostics import LayerDiagnostics, layer_diagnostics
 from ffref.training.algorithm import Algorithm
 from ffref.training.network import Network, layer_pass
 from ffref.training.readout import network_logits
 from ffref.training.step import carry
-from ffref.types import Array, Labels
+from ffref.types import Labels
 
 SAMPLES = 2000
 """Most samples that are looked at: enough for shares to a per cent."""
@@ -16,7 +17,7 @@ SAMPLES = 2000
 def diagnose(
     algorithm: Algorithm,
     network: Network,
-    x: Array,
+    x: Samples,
     labels: Labels,
     *,
     rng: np.random.Generator,
@@ -35,7 +36,7 @@ def diagnose(
     rng : numpy.random.Generator
         Draws the negatives.
     """
-    x, labels = x[:SAMPLES], labels[:SAMPLES]
+    x, labels = first_rows(x, SAMPLES), labels[:SAMPLES]
     logits = None
     if network.readout is not None:
         logits = network_logits(network, algorithm.neutral(x))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ffref._checks import check_count, check_positive, require
+from ffref.data import Samples, shuffled_batches
 from ffref.kernels import flush_subnormals
 from ffref.training.schedules import Schedule
 from ffref.training.step import LayerReport, TrainingState
@@ -84,7 +85,7 @@ def total_epochs(plan: Plan, layers: int) -> int:
 def epochs(
     state: TrainingState,
     step: Step,
-    x: Array,
+    x: Samples,
     labels: Labels,
     plan: Plan,
     *,
@@ -100,6 +101,7 @@ def epochs(
         Overwritten as training goes on.
     step : Step
     x : (samples, features), labels : (samples,)
+        Samples may be a `Stream` of what does not fit into memory.
     plan : Plan
     done : int
         Epochs of this plan that `state` has behind it; 0 for a new run.
@@ -121,16 +123,14 @@ def epochs(
         trained, first_step = _trained_layers(plan, step.layers, epoch, batches)
         tally = _Tally(step.layers)
         learning_rate = plan.learning_rate
-        order = rng.permutation(len(x))
-        for batch in range(batches):
-            rows = order[batch * plan.batch_size : (batch + 1) * plan.batch_size]
+        for batch, (own, rows) in enumerate(shuffled_batches(x, plan.batch_size, rng)):
             factor = plan.schedule(first_step + batch, plan.epochs * batches, batches)
             learning_rate = plan.learning_rate * factor
             # the tally names what is not finite; what vanishes must not cost time
             with np.errstate(all="ignore"), flush_subnormals():
                 state, reports = step.run(
                     state,
-                    x[rows] if augment is None else augment(x[rows], rng),
+                    own if augment is None else augment(own, rng),
                     labels[rows],
                     rng=rng,
                     learning_rate=learning_rate,

@@ -1,17 +1,22 @@
 """Prediction: class scores of every layer, and how they are read out."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ffref._checks import require
+from ffref.data import Samples, blocks
 from ffref.layers import ROWS_AT_ONCE
 from ffref.training.algorithm import Algorithm
 from ffref.training.network import Network, passes, rows_at_once
 from ffref.types import Array
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 
-def layer_scores(algorithm: Algorithm, network: Network, x: Array) -> Array:
+
+def layer_scores(algorithm: Algorithm, network: Network, x: Samples) -> Array:
     """Score of each class in each layer, (samples, features) -> (layers, samples, classes).
 
     Contrastive algorithms: the layer's goodness with each label written into the input (one pass
@@ -21,7 +26,7 @@ def layer_scores(algorithm: Algorithm, network: Network, x: Array) -> Array:
     return in_blocks(lambda part: algorithm.scores(network, part), x, axis=1, rows=rows)
 
 
-def hidden_representation(algorithm: Algorithm, network: Network, x: Array) -> Array:
+def hidden_representation(algorithm: Algorithm, network: Network, x: Samples) -> Array:
     """Normalised features of the last layer, without a label: (samples, units)."""
 
     def last(rows: Array) -> Array:
@@ -59,8 +64,11 @@ READOUTS = ("last", "sum", "sum-without-first")
 
 
 def in_blocks(
-    function: Callable[[Array], Array], x: Array, *, axis: int, rows: int = ROWS_AT_ONCE
-) -> Array:
+    function: Callable[[Array], NDArray[Scalar]],
+    x: Samples,
+    *,
+    axis: int,
+    rows: int = ROWS_AT_ONCE,
+) -> NDArray[Scalar]:
     """Apply `function` to blocks of rows and join the results along `axis`, to bound memory."""
-    blocks = (x[start : start + rows] for start in range(0, len(x), rows))
-    return np.concatenate([function(block) for block in blocks], axis=axis)
+    return np.concatenate([function(block) for block in blocks(x, rows)], axis=axis)
