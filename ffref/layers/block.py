@@ -167,7 +167,9 @@ def block_features_grads(
         return None, (np.zeros_like(weight), np.zeros_like(bias))
     pixels = weight.dtype.type(passed.activity[0].size // passed.cells[0].size)
     if not bias.size:
-        d_cells = d_features.reshape(passed.cells.shape) / pixels  # (BLOCK.11)
+        d_cells = d_features.reshape(passed.cells.shape)
+        if pixels > 1:
+            d_cells = d_cells / pixels  # (BLOCK.11)
         return d_cells, (np.zeros_like(weight), np.zeros_like(bias))
     rows = d_features.reshape(-1, bias.size)
     d_weight = kernels.matmul_tn(_pixels(passed.cells), rows)  # (BLOCK.9)
