@@ -7,10 +7,9 @@ from ffref.experiments.datasets import (
     is_one_part,
     is_path,
     load_train_test,
-    read_path,
 )
 from ffref.experiments.recipes import RECIPES
-from ffref.experiments.training import Run, evaluate, new_run, old_run, test, train
+from ffref.experiments.training import Run, evaluate, load_run_data, new_run, old_run, test, train
 
 __all__ = [
     "DEFAULT_TEST_FRACTION",
@@ -21,10 +20,10 @@ __all__ = [
     "evaluate",
     "is_one_part",
     "is_path",
+    "load_run_data",
     "load_train_test",
     "new_run",
     "old_run",
-    "read_path",
     "test",
     "train",
 ]
