@@ -123,6 +123,9 @@ def test_a_run_of_the_command_line_is_resumed(tmp_path, monkeypatch):
         ["block", {"channels": 8, "residual": True, "auxiliary": [None, 1]}],
     ]
     whole = checkpoint_arrays(tmp_path / "run"), history(tmp_path / "run/metrics.jsonl")
+    run_well("train", "--config", "run/train.toml", "--epochs", "1", "--out", "again")
+    again = json.loads((tmp_path / "again/config.json").read_text(encoding="utf-8"))
+    assert again["parameters"]["layers"] == config["parameters"]["layers"]
     (tmp_path / "run/checkpoint.npz").unlink()
     run_well("train", "--resume", "run")
     assert (checkpoint_arrays(tmp_path / "run"), history(tmp_path / "run/metrics.jsonl")) == whole

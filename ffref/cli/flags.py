@@ -1,7 +1,7 @@
 """The flags of `ffref train`: the settings of the classifiers, as the command line takes them."""
 
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
 from typing import Any, NamedTuple
 
@@ -66,6 +66,30 @@ def layers(text: str) -> tuple[tuple[Any, ...], ...]:
         else:
             parsed.append((name, *map(int, said)))
     return tuple(parsed)
+
+
+def layer_words(layer: Sequence[Any]) -> str:
+    """Write a layer as `layers` reads it.
+
+    Examples
+    --------
+    >>> (block,) = layers("block:96:pool=2:auxiliary=x4:residual")
+    >>> layer_words(block)
+    'block:96:pool=2:auxiliary=x4:residual'
+    """
+    name, *said = layer
+    if name != "block":
+        return ":".join(map(str, layer))
+    words = [name, str(said[0]["channels"])]
+    for choice, value in said[0].items():
+        if isinstance(value, list):
+            first, second = value
+            words.append(f"{choice}={'' if first is None else first}x{second}")
+        elif value is True:
+            words.append(choice)
+        elif choice != "channels":
+            words.append(f"{choice}={value}")
+    return ":".join(words)
 
 
 def _choice(text: str) -> tuple[str, Any]:
