@@ -19,7 +19,7 @@ from ffref.data.npz import read_arrays
 from ffref.data.pictures import Shape, check_shape
 from ffref.estimators import Classifier, PlainSamples, image_shape, load
 from ffref.experiments.run_folder import write_text
-from ffref.training import ROWS_AT_ONCE
+from ffref.layers import ROWS_AT_ONCE
 from ffref.types import Array
 
 _ROUNDING = 1e-6

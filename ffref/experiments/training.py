@@ -32,7 +32,8 @@ from ffref.experiments.run_folder import (
     write_json,
     write_json_lines,
 )
-from ffref.training import ROWS_AT_ONCE, DivergenceError, EpochRecord, check_state
+from ffref.layers import ROWS_AT_ONCE
+from ffref.training import DivergenceError, EpochRecord, check_state
 from ffref.training.checkpoint import CHECKPOINT, PREVIOUS
 from ffref.training.files import remove_leftovers
 

@@ -14,7 +14,6 @@ from ffref.training.diagnosis import diagnose
 from ffref.training.divergence import (
     DivergenceError,
     check_alive,
-    check_heard,
     check_loss,
     check_state,
 )
@@ -27,7 +26,15 @@ from ffref.training.loop import (
     format_record,
     total_epochs,
 )
-from ffref.training.network import LocalLayer, Network, activities, layer_activity, layer_units
+from ffref.training.network import (
+    LocalLayer,
+    Network,
+    layer_activity,
+    layer_pass,
+    layer_units,
+    passes,
+    rows_at_once,
+)
 from ffref.training.optimizers import (
     OPTIMIZERS,
     Optimizer,
@@ -36,7 +43,6 @@ from ffref.training.optimizers import (
 )
 from ffref.training.prediction import (
     READOUTS,
-    ROWS_AT_ONCE,
     hidden_representation,
     in_blocks,
     layer_scores,
@@ -56,6 +62,7 @@ from ffref.training.step import (
     LayerReport,
     LocalGrads,
     TrainingState,
+    advance_weights,
     initial_optimizer_states,
     local_grads,
     local_step,
@@ -64,7 +71,6 @@ from ffref.training.step import (
 __all__ = [
     "OPTIMIZERS",
     "READOUTS",
-    "ROWS_AT_ONCE",
     "SCHEDULES",
     "Algorithm",
     "DivergenceError",
@@ -82,11 +88,10 @@ __all__ = [
     "Schedule",
     "Step",
     "TrainingState",
-    "activities",
+    "advance_weights",
     "beside_itself",
     "bind_optimizer",
     "check_alive",
-    "check_heard",
     "check_loss",
     "check_state",
     "contrastive",
@@ -99,17 +104,20 @@ __all__ = [
     "initial_optimizer_states",
     "insert_classes",
     "layer_activity",
+    "layer_pass",
     "layer_scores",
     "layer_units",
     "local_grads",
     "local_step",
     "network_logits",
     "one_pass",
+    "passes",
     "read_out",
     "recurrent_grads",
     "recurrent_local_grads",
     "recurrent_scores",
     "recurrent_step",
+    "rows_at_once",
     "self_contrastive",
     "take_census",
     "total_epochs",

@@ -52,15 +52,6 @@ def check_alive(activity: Array, owner: str) -> None:
         raise DivergenceError(f"all units of {owner} are silent on a whole batch")
 
 
-def check_heard(d_weight: Array, d_bias: Array, rows: int, owner: str) -> None:
-    """As `check_alive`, by the gradient of the layer above: it has a slope, and no input.
-
-    For a step that does not keep its activities.
-    """
-    if rows >= ROWS and d_bias.any() and not d_weight.any():
-        raise DivergenceError(f"all units of {owner} are silent on a whole batch")
-
-
 def check_own(fault: str, owner: str) -> None:
     """Refuse what an objective says of its own arrays, "" for nothing."""
     if fault:
