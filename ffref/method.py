@@ -26,7 +26,7 @@ class Setting(NamedTuple):
     """(value, name) -> ValueError if the value is none; never asked about None by default"""
     shapes: bool
     """whether it shapes what is fitted, so that training cannot go on with another value"""
-    needs: tuple[str, tuple[str, ...]] | None
+    needs: tuple[str, tuple[str | bool, ...]] | None
     """another setting, and those of its values for which this one has an effect"""
     kind: str | None
     """type for the documentation, where the annotation does not say it"""
@@ -42,7 +42,7 @@ def setting(
     choices: tuple[str, ...] | None = None,
     check: Callable[[Any, str], object] | None = None,
     shapes: bool = False,
-    needs: tuple[str, tuple[str, ...]] | None = None,
+    needs: tuple[str, tuple[str | bool, ...]] | None = None,
     kind: str | None = None,
     flags: tuple[str, ...] | None = None,
     kw_only: bool = True,

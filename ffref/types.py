@@ -105,6 +105,11 @@ class Evaluation(NamedTuple):
     through the relu's gate, so that silent units get it too"""
 
 
+def no_fault(params: Params) -> str:
+    """Of an objective whose own arrays cannot go wrong unseen."""
+    return ""
+
+
 class Census(NamedTuple):
     """What a layer takes from all training samples at once, with its weights at rest."""
 
@@ -132,3 +137,6 @@ class Objective(NamedTuple):
     """whether the context must bring `tuples`"""
     census: Census | None = None
     """taken at the end of each epoch; None for most"""
+    fault: Callable[[Params], str] = no_fault
+    """params -> what has gone wrong with them though every number is finite, as "collapsed
+    prototypes"; "" for nothing. Asked after each step: it must cost little"""

@@ -87,6 +87,11 @@ def history(path):
     return [{name: record[name] for name in record if name != "seconds"} for record in epochs]
 
 
+def forget_checkpoints(folder):
+    for path in folder.glob("checkpoint*.npz"):
+        path.unlink()
+
+
 def checkpoint_arrays(folder):
     """Arrays of a checkpoint as (dtype, shape, bytes), without the JSON record."""
     with np.load(folder / "checkpoint.npz", allow_pickle=False) as archive:

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from ffref.cli.flags import ALGORITHMS, FLAGS
-from tests.cli_support import TINY, assert_one_line, assert_refused, run, run_well, tree
+from tests.cli_support import (
+    TINY,
+    assert_one_line,
+    assert_refused,
+    forget_checkpoints,
+    run,
+    run_well,
+    tree,
+)
 from tests.small_data import blobs, save_blobs
 
 TRAIN = ("train", "--data", "blobs.npz", *TINY)
@@ -293,7 +301,7 @@ def _no_space(*_):
 
 def test_disk_full_while_the_checkpoint_is_written(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("ffref.training.checkpoint.os.fsync", _no_space)
+        patch.setattr("ffref.training.files.os.fsync", _no_space)
         outcome = run(*TRAIN, "--out", "run", "--quiet")
     assert_one_line(outcome)
     assert "No space left" in outcome.err
@@ -344,5 +352,5 @@ def test_changed_config(change, tmp_path):
     path = tmp_path / "run/config.json"
     config = json.loads(path.read_text(encoding="utf-8")) | change
     path.write_text(json.dumps(config), encoding="utf-8")
-    (tmp_path / "run/checkpoint.npz").unlink()
+    forget_checkpoints(tmp_path / "run")
     _refused_without_trace(tmp_path, ["train", "--resume", "run"])

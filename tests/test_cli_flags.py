@@ -16,7 +16,7 @@ from ffref.cli.flags import ALGORITHMS, FLAGS
 from ffref.cli.main import build_parser
 from ffref.experiments import RECIPES
 from ffref.kernels import get_threads, threads
-from tests.cli_support import TINY, checkpoint_arrays, run, run_well
+from tests.cli_support import TINY, checkpoint_arrays, forget_checkpoints, run, run_well
 from tests.small_data import blobs, save_blobs
 from tests.small_models import mixed_on_purpose
 
@@ -32,6 +32,8 @@ class Row(NamedTuple):
     """arguments of all runs of the row, where the flag only counts together with them"""
 
 
+_LONG = "--epochs 12 --learning-rate 0.03"
+"""As long as it takes to stop early."""
 ROWS = {
     "random_state": Row(("0", "1", "2")),
     "max_iter": Row(("1", "2", "3")),
@@ -57,7 +59,11 @@ ROWS = {
     "layer_schedule": Row(("simultaneous", "greedy")),
     "readout": Row(("softmax", "weighted", "sum", "last", "sum-without-first"), "--hidden 8,8,8"),
     "calibrated": Row(("", "no-")),
-    "validation_fraction": Row(("0.1", "0.3"), "--calibrated"),
+    "validation_fraction": Row(("0.1", "0.3")),
+    "early_stopping": Row(("", "no-"), f"{_LONG} --epochs 25"),
+    "n_iter_no_change": Row(("1", "9"), f"{_LONG} --early-stopping"),
+    "tol": Row(("0", "0.5"), f"{_LONG} --early-stopping --n-iter-no-change 3"),
+    "learn_hidden": Row(("", "no-"), "--readout softmax"),
     "label_smoothing": Row(("0", "0.3")),
     "prototypes_per_class": Row(("1", "2", "4")),
     "temperature": Row(("0.1", "0.2"), "--sharpness 5"),
@@ -104,6 +110,8 @@ ROWS = {
 }
 ONLY_PREDICTION = {"readout", "first_scored_step", "last_scored_step"}
 """Flags that leave the weights as they are."""
+ONLY_LENGTH = {"n_iter_no_change", "tol"}
+"""Flags that say when to stop; the epoch that is kept may be the same."""
 NOT_FOR = {("hff", "softmax"), ("mono-forward", "softmax"), ("ff-recurrent", "hybrid")}
 NOT_FOR |= {(algorithm, "weighted") for algorithm in ALGORITHMS if algorithm != "hff"}
 """Values that an algorithm refuses, though it has the flag."""
@@ -126,6 +134,7 @@ OTHER = {
     "--full": "test_full_takes_the_length_of_the_source",
     "--out": "test_out_names_the_folder",
     "--resume": "test_resume_goes_on_there",
+    "--checkpoint-minutes": "test_checkpoint_minutes_bound_what_is_lost",
     "--threads": "test_threads_are_set",
     "--quiet": "test_quiet_prints_less",
     "--json": "test_json_is_json",
@@ -182,7 +191,9 @@ def test_every_flag_has_a_row():
 def test_every_parameter_has_a_flag():
     for algorithm in ALGORITHMS:
         own = {flag.parameter for flag in FLAGS if algorithm in flag.algorithms}
-        assert own | {"verbose"} == set(ffref.estimators.ESTIMATORS[algorithm]().get_params())
+        assert own | {"verbose", "callbacks", "warm_start"} == set(
+            ffref.estimators.ESTIMATORS[algorithm]().get_params()
+        )
 
 
 @mixed_on_purpose
@@ -199,13 +210,18 @@ def test_flag_changes_config_and_result(flag, algorithm):
         arguments = [f"--{setting}{name[2:]}"] if flag.type is None else [name, *setting.split()]
         model, config = _train(f"run{number}", algorithm, *companion, *arguments)
         configs.append(config["parameters"][flag.parameter])
+        if flag.parameter in ONLY_LENGTH:
+            results.append([model.n_iter_])
+            continue
         result = [model.goodness(blobs()[0]).tobytes()]
         results.append(result if flag.parameter in ONLY_PREDICTION else result + _weights(model))
     for i in range(len(results)):
         for j in range(i):
             assert configs[i] != configs[j]
             assert results[i] != results[j]
-            assert flag.parameter in ONLY_PREDICTION or results[i][1:] != results[j][1:]
+            assert (
+                flag.parameter in ONLY_PREDICTION | ONLY_LENGTH or results[i][1:] != results[j][1:]
+            )
 
 
 @pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.parameter)
@@ -364,10 +380,26 @@ def test_out_names_the_folder(tmp_path):
 def test_resume_goes_on_there(tmp_path):
     whole, _ = _train("whole")
     _train("part")
-    (tmp_path / "part/checkpoint.npz").unlink()
+    forget_checkpoints(tmp_path / "part")
     run_well("train", "--resume", "part")
     assert checkpoint_arrays(tmp_path / "part") == checkpoint_arrays(tmp_path / "whole")
     assert _weights(ffref.load("part")) == _weights(whole)
+
+
+def test_checkpoint_minutes_bound_what_is_lost(monkeypatch):
+    def power_fails(self, epoch, done, batches):
+        if (epoch, done) == (2, 3):
+            raise OSError("the power failed")
+
+    monkeypatch.setattr("ffref.cli.train._Progress.__call__", power_fails)
+    common = ("train", "--data", "blobs.npz", *TINY)
+    assert run(*common, "--out", "a").code == 2
+    assert run(*common, "--out", "b", "--checkpoint-minutes", "1e-9").code == 2
+    a, b = ffref.load("a"), ffref.load("b")
+    assert (a.n_iter_, a.position_) == (1, None)
+    assert (b.n_iter_, b.position_.epoch, b.position_.batches) == (1, 2, 2)
+    for minutes in ("0", "-1", "nan", "inf", "x"):
+        assert run(*common, "--out", "c", "--checkpoint-minutes", minutes).code == 2
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

@@ -162,7 +162,7 @@ from ffref.cli.main import main
 fsync, calls = os.fsync, []
 def kill(file):
     calls.append(file)
-    if len(calls) == 3:
+    if len(calls) == 5:  # a file and its folder for each of two epochs, then this file
         os.kill(os.getpid(), signal.SIGKILL)
     fsync(file)
 os.fsync = kill
@@ -171,7 +171,9 @@ main({arguments})
     done = python("-c", code, cwd=tmp_path)
     assert done.returncode == -signal.SIGKILL
     assert ffref.load(tmp_path / "part").n_iter_ == 2
+    assert list((tmp_path / "part").glob(".*.tmp"))  # half a checkpoint
     run_well("train", "--resume", "part")
+    assert not list((tmp_path / "part").glob(".*.tmp"))
     _assert_same_run(tmp_path / "part", whole["hff"])
 
 

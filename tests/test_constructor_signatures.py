@@ -17,6 +17,12 @@ TRAINING = {
     "warmup_steps": 0,
     "between_norm": "rms",
     "random_state": None,
+    "validation_fraction": None,
+    "early_stopping": False,
+    "n_iter_no_change": 10,
+    "tol": 1e-4,
+    "warm_start": False,
+    "callbacks": None,
     "verbose": False,
 }
 SAMPLES = {
@@ -30,6 +36,7 @@ SAMPLES = {
 READOUT = {
     "readout_rate_factor": 1.0,
     "readout_weight_decay": 0.0,
+    "learn_hidden": True,
     "initialization": "he",
 }
 SIGNATURES = {
@@ -50,7 +57,6 @@ SIGNATURES = {
         "prototype_init": "random",
         "readout": "sum",
         "calibrated": False,
-        "validation_fraction": 0.1,
         "layer_schedule": "simultaneous",
     },
     "FFClassifier": {
@@ -98,7 +104,6 @@ SIGNATURES = {
         **READOUT,
         "negatives": "teacher-forced",
         "rollout": 10,
-        "learn_hidden": True,
         "threshold": None,
         "readout": "softmax",
         "initialization": "lecun",

@@ -11,7 +11,16 @@ import ffref
 from ffref import FFClassifier
 from ffref.experiments import RECIPES
 from ffref.kernels import get_threads, set_threads
-from tests.cli_support import assert_refused, checkpoint_arrays, history, run, run_well, tree
+from ffref.training.checkpoint import read_checkpoint, write_checkpoint
+from tests.cli_support import (
+    assert_refused,
+    checkpoint_arrays,
+    forget_checkpoints,
+    history,
+    run,
+    run_well,
+    tree,
+)
 from tests.small_models import outputs, same
 
 SHAPE = (5, 4)
@@ -237,10 +246,9 @@ def test_saved_loaded_and_resumed(form, tmp_path):
 def test_a_checkpoint_whose_arrays_do_not_fit_its_layers_is_refused(tmp_path):
     X, y = pictures()
     model().fit(X, y).save(tmp_path / "model.npz")
-    with np.load(tmp_path / "model.npz", allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays, record = read_checkpoint(tmp_path / "model.npz")
     arrays["layer0.weight"] = arrays["layer0.weight"][:-1]
-    np.savez(tmp_path / "other.npz", **arrays)
+    write_checkpoint(tmp_path / "other.npz", arrays, record)
     with pytest.raises(ValueError, match="layer 1 must have weights of shapes"):
         ffref.load(tmp_path / "other.npz")
 
@@ -266,7 +274,7 @@ def test_a_run_is_evaluated_and_resumed(folder):
     assert len(list((folder / "run/figures").iterdir())) == 2
     assert json.loads(run_well("evaluate", "run", "--json"))["samples"] == 18
     whole = checkpoint_arrays(folder / "run"), history(folder / "run/metrics.jsonl")
-    (folder / "run/checkpoint.npz").unlink()
+    forget_checkpoints(folder / "run")
     run_well("train", "--resume", "run")
     assert (checkpoint_arrays(folder / "run"), history(folder / "run/metrics.jsonl")) == whole
 

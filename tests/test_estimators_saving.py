@@ -53,7 +53,7 @@ def test_saved_file_holds_no_pickle(kind, tmp_path):
         arrays = {name: archive[name] for name in archive.files}
     assert all(array.dtype.kind in "iufU" for array in arrays.values())
     record = json.loads(arrays["record.json"].tobytes())
-    assert record["format"] == 1
+    assert record["format"] == 2
     assert record["version"] == ffref.__version__
     assert zipfile.is_zipfile(tmp_path / "model")
     assert ffref.load(tmp_path / "model").random_state == model.seed_

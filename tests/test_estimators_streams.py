@@ -10,7 +10,7 @@ import ffref
 from ffref import FFClassifier, HFFClassifier
 from ffref.data import DataError, stream_array, stream_shards
 from ffref.report import write_figures
-from tests.cli_support import TINY, assert_refused, lines, run, run_well
+from tests.cli_support import TINY, assert_refused, forget_checkpoints, lines, run, run_well
 from tests.small_data import blobs
 from tests.small_models import METHODS, each_kind, outputs, same, small
 
@@ -246,7 +246,7 @@ def test_runs_on_folders_go_on(shards, tmp_path, monkeypatch, no_figures):
     monkeypatch.chdir(tmp_path)
     run_well("train", "--data", "shards", "--out", "whole", "--quiet", *TINY)
     run_well("train", "--data", "shards", "--out", "part", "--quiet", *TINY)
-    (tmp_path / "part/checkpoint.npz").unlink()
+    forget_checkpoints(tmp_path / "part")
     run_well("train", "--resume", "part", "--quiet")
     assert run_well("evaluate", "part") == run_well("evaluate", "whole")
     with np.load(tmp_path / "shards/3.npz") as shard:

@@ -13,7 +13,15 @@ from typing import NamedTuple
 from ffref.baselines.chain import NetworkPass, input_gradient, network_pass, ways_back
 from ffref.formulas import softmax_cross_entropy, softmax_cross_entropy_grad
 from ffref.layers import Dense, dense_forward, dense_grads, dense_input_grad
-from ffref.training import LayerReport, Network, Optimizer, TrainingState, advance_weights
+from ffref.training import (
+    LayerReport,
+    Network,
+    Optimizer,
+    TrainingState,
+    advance_weights,
+    check_alive,
+    check_loss,
+)
 from ffref.types import Array, Labels
 
 
@@ -93,6 +101,9 @@ def backprop_step(
     logits = forward.logits
     grads = _grads(network, forward, labels, label_smoothing)
     loss = softmax_cross_entropy(logits, labels, label_smoothing=label_smoothing)
+    check_loss(loss, "layer 1")  # its one report
+    for number, passed in enumerate(forward.hidden.passed, 1):
+        check_alive(passed.activity, f"layer {number}")
     accuracy = float((logits.argmax(axis=1) == labels).mean())
     slots = tuple(
         optimizer.update(

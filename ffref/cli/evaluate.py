@@ -5,6 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from ffref._checks import require
+from ffref.cli.progress import Progress
 from ffref.data import OwnData, is_table, read_own
 from ffref.estimators import Classifier, load
 from ffref.experiments import (
@@ -22,7 +23,8 @@ def run(options: Namespace) -> int:
     """Print accuracies, as text or as JSON."""
     classifier = load(options.run)
     samples = _samples(options, classifier)
-    result = evaluate(classifier, samples.X, samples.y)
+    with Progress("testing", quiet=options.quiet) as progress:
+        result = evaluate(classifier, samples.X, samples.y, progress.update)
     if options.json:
         print(json.dumps(result))
         return 0

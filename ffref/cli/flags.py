@@ -21,7 +21,7 @@ class Flag(NamedTuple):
     type: Callable[[str], Any] | None = str
     """None: a pair of switches, --x and --no-x"""
     choices: tuple[str, ...] | None = None
-    needs: tuple[str, tuple[str, ...]] | None = None
+    needs: tuple[str, tuple[str | bool, ...]] | None = None
     """Another parameter, and those of its values for which this flag has an effect."""
 
 

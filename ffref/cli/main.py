@@ -3,14 +3,22 @@
 Heavy imports happen in the command that needs them, so that `ffref --help` answers at once; the
 flags of `ffref train`, which are the classifiers' settings, are made when it is called.
 Exit codes: 0 done; 1 training diverged, or a benchmark or the oracle met wrong values; 2 bad
-input, with one line that says what is wrong; 130 interrupted.
+input, with one line that says what is wrong; 128 + the signal's number (Ctrl-C: 130) interrupted.
 """
 
 import sys
 import warnings
-from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction, Namespace, _SubParsersAction
+from argparse import (
+    SUPPRESS,
+    ArgumentParser,
+    ArgumentTypeError,
+    BooleanOptionalAction,
+    Namespace,
+    _SubParsersAction,
+)
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from math import inf
 from typing import Any, NoReturn, TextIO
 
 from ffref._version import __version__
@@ -122,8 +130,24 @@ def _add_train(commands: "_SubParsersAction[_Parser]") -> None:
     )
     train.add_argument("--out", default=SUPPRESS, help="run folder (default runs/NAME-TIME)")
     train.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
+    train.add_argument(
+        "--checkpoint-minutes",
+        type=_minutes,
+        default=SUPPRESS,
+        help="time between checkpoints within an epoch (10); each epoch ends with one anyway",
+    )
     _add_common(train)
     train.complete = _add_flags
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < inf:
+        raise ArgumentTypeError(f"takes a number above 0, got {text!r}")
+    return minutes
 
 
 def _add_flags(train: ArgumentParser) -> None:

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ffref._checks import require
-from ffref.data import is_picture, is_table, read_features, read_image
+from ffref.cli.progress import Progress
+from ffref.data import blocks, is_picture, is_table, read_features, read_image
 from ffref.data.npz import read_arrays
 from ffref.data.pictures import Shape, check_shape
 from ffref.estimators import Classifier, PlainSamples, image_shape, load
 from ffref.experiments.run_folder import write_text
+from ffref.layers import ROWS_AT_ONCE
 from ffref.types import Array
 
 _ROUNDING = 1e-6
@@ -30,15 +33,24 @@ class _New(NamedTuple):
     """of each sample, where each is a picture"""
 
 
+class _Found(NamedTuple):
+    """What is said of them."""
+
+    classes: NDArray[Any]
+    probabilities: Array
+    """(samples, classes), or no rows if nobody asks"""
+    files: tuple[str, ...] | None
+
+
 def run(options: Namespace) -> int:
     """Print or write one line a sample: its class, and probabilities if asked for."""
     classifier = load(options.run)
     paths = [*options.inputs, *([options.data] if options.data is not None else [])]
     require(bool(paths), "nothing to predict: name pictures, a FILE.npz with X, or a FILE.csv")
     new = _read(paths, classifier, invert=options.invert)
-    text = (
-        _as_json(classifier, new, options) if options.json else _as_csv(classifier, new, options)
-    )
+    wants_proba = options.json or options.proba or new.files is not None
+    found = _predict(classifier, new, wants_proba=wants_proba)
+    text = (_as_json if options.json else _as_csv)(classifier, found, options)
     if options.out:
         write_text(Path(options.out), text)
     else:
@@ -46,14 +58,26 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _as_csv(classifier: Classifier, new: _New, options: Namespace) -> str:
+def _predict(classifier: Classifier, new: _New, *, wants_proba: bool) -> _Found:
+    classes: list[NDArray[Any]] = []
+    probabilities: list[Array] = []
+    with Progress("predicting", quiet=False) as progress:
+        for rows in blocks(new.X, ROWS_AT_ONCE):
+            classes.append(classifier.predict(rows))
+            if wants_proba:
+                probabilities.append(classifier.predict_proba(rows))
+            progress.update(len(classes) * ROWS_AT_ONCE, len(new.X))
+    none = np.empty((0, len(classifier.classes_)))
+    return _Found(np.concatenate(classes), np.concatenate(probabilities or [none]), new.files)
+
+
+def _as_csv(classifier: Classifier, found: _Found, options: Namespace) -> str:
     header: list[str] = ["class"]
-    columns: list[Any] = [classifier.predict(new.X)]
-    if new.files is not None or options.proba:
-        probabilities = classifier.predict_proba(new.X).round(6)
-    if new.files is not None:
+    columns: list[Any] = [found.classes]
+    probabilities = found.probabilities.round(6)
+    if found.files is not None:
         header = ["file", *header, "probability"]
-        columns = [new.files, *columns, probabilities.max(axis=1)]
+        columns = [found.files, *columns, probabilities.max(axis=1)]
     if options.proba:
         header += [f"p({label})" for label in classifier.classes_]
         columns += list(probabilities.T)
@@ -64,17 +88,15 @@ def _as_csv(classifier: Classifier, new: _New, options: Namespace) -> str:
     return text.getvalue()
 
 
-def _as_json(classifier: Classifier, new: _New, options: Namespace) -> str:
-    probabilities = classifier.predict_proba(new.X).astype(float)
+def _as_json(classifier: Classifier, found: _Found, options: Namespace) -> str:
+    probabilities = found.probabilities.astype(float)
     predictions: list[dict[str, Any]] = [
         {"class": label, "probability": max(row)}
-        for label, row in zip(
-            classifier.predict(new.X).tolist(), probabilities.tolist(), strict=True
-        )
+        for label, row in zip(found.classes.tolist(), probabilities.tolist(), strict=True)
     ]
     for number, prediction in enumerate(predictions):
-        if new.files is not None:
-            prediction["file"] = new.files[number]
+        if found.files is not None:
+            prediction["file"] = found.files[number]
         if options.proba:
             prediction["probabilities"] = probabilities[number].tolist()
     classes = classifier.classes_.tolist()

@@ -2,7 +2,6 @@
 
 import sys
 from argparse import Namespace
-from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -10,12 +9,16 @@ from typing import Any
 from ffref._checks import require
 from ffref.cli.config import to_toml
 from ffref.cli.flags import ALGORITHMS, FLAGS
+from ffref.cli.interrupts import Interrupts
+from ffref.cli.progress import Progress
 from ffref.data import is_table
-from ffref.estimators import ESTIMATORS
+from ffref.estimators import ESTIMATORS, trained_so_far
 from ffref.experiments import (
+    CHECKPOINT_MINUTES,
     DEFAULT_TEST_FRACTION,
     RECIPES,
     Run,
+    StoppedError,
     check_data_dir,
     is_one_part,
     new_run,
@@ -36,21 +39,43 @@ def run(options: Namespace) -> int:
     """Train as the options say; print a line an epoch, then the result."""
     started = perf_counter()
     prepared = _resume(options) if options.resume is not None else _start(options)
-    say = _say_nothing if options.quiet else print
-    say(_opening(prepared))
-    for note in prepared.data.notes:
-        say(f"  {note}")
-    with _Progress(quiet=options.quiet) as progress:
-        for record in train(prepared, progress):
-            progress.line(format_record(record))
-    result = test(prepared)
-    data = prepared.data
-    write_figures(prepared.classifier, data.X_test, data.y_test, prepared.folder / "figures")
+    if not options.quiet:
+        print(_opening(prepared), *prepared.data.notes, sep="\n  ")
+    with prepared.lock:
+        return _train(prepared, options, started)
+
+
+def _train(prepared: Run, options: Namespace, started: float) -> int:
+    classifier, data = prepared.classifier, prepared.data
+    minutes = getattr(options, "checkpoint_minutes", CHECKPOINT_MINUTES)
+    try:
+        with (
+            Interrupts() as interrupts,
+            _Progress(classifier.epochs_in_all(), quiet=options.quiet) as progress,
+        ):
+            for record in train(
+                prepared,
+                progress,
+                checkpoint_minutes=minutes,
+                wants_to_stop=interrupts.asked,
+            ):
+                progress.line(format_record(record) + progress.left())
+    except StoppedError as stopped:
+        print(
+            f"ffref: {stopped}; all that was reached is saved: go on with ffref train --resume "
+            f"{prepared.folder}",
+            file=sys.stderr,
+        )
+        return 128 + interrupts.signal
+    with Progress("testing", quiet=options.quiet) as progress_of_test:
+        result = test(prepared, progress_of_test.update)
+    write_figures(classifier, data.X_test, data.y_test, prepared.folder / "figures")
     print(
         f"test accuracy {result['accuracy']:.2%} on {result['samples']} samples "
         f"({_details(result)}); {perf_counter() - started:.1f} s in all"
     )
-    say(f"run folder: {prepared.folder}")
+    if not options.quiet:
+        print(f"run folder: {prepared.folder}")
     return 0
 
 
@@ -115,7 +140,8 @@ def _check_companions(given: dict[str, Any], defaults: dict[str, Any]) -> None:
         name = next(other.names[0] for other in FLAGS if other.parameter == parameter)
         require(
             given.get(parameter, defaults[parameter]) in values,
-            f"{flag.names[0]} does nothing alone; it goes with {name} {' or '.join(values)}",
+            f"{flag.names[0]} does nothing alone; it goes with {name} "
+            f"{' or '.join(value for value in values if isinstance(value, str))}",
         )
 
 
@@ -143,50 +169,24 @@ def _details(result: dict[str, Any]) -> str:
 
 def _opening(prepared: Run) -> str:
     data, config = prepared.data, prepared.config
-    done, name = prepared.classifier.n_iter_, config.get("recipe") or config["algorithm"]
+    classifier, name = prepared.classifier, config.get("recipe") or config["algorithm"]
+    is_new = classifier.n_iter_ == 0 and classifier.position_ is None
     return (
         f"{name} on {config['data']}: {len(data.X)} training and "
         f"{len(data.X_test)} test samples, {data.X.shape[1]} features"
-        + (f"; {done} epochs are done" if done else "")
+        + ("" if is_new else f"; {trained_so_far(classifier)} are done")
     )
 
 
-def _say_nothing(text: str) -> None:
-    """Print nothing: --quiet."""
+class _Progress(Progress):
+    """Of a run: its batches, over all epochs."""
 
-
-class _Progress:
-    """A bar of batches (tqdm where it is installed and a terminal listens) and lines of text."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
-        self.bar: Any = None
-        self.tqdm: Any = None
-        if not quiet and sys.stderr.isatty():
-            try:
-                self.tqdm = import_module("tqdm").tqdm
-            except ImportError:
-                self.tqdm = None
-
-    def __enter__(self) -> "_Progress":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
+    def __init__(self, epochs: int, *, quiet: bool) -> None:
+        super().__init__("training", quiet=quiet)
+        self.epochs = epochs
 
     def __call__(self, epoch: int, done: int, batches: int) -> None:
-        if self.tqdm is None:
-            return
-        if self.bar is None:
-            self.bar = self.tqdm(total=batches, desc=f"epoch {epoch}", leave=False)
-        self.bar.update(done - self.bar.n)
-
-    def line(self, text: str) -> None:
-        self._close()
-        if not self.quiet:
-            print(text, flush=True)
-
-    def _close(self) -> None:
-        if self.bar is not None:
-            self.bar.close()
-            self.bar = None
+        now = (epoch - 1) * batches + done
+        if self.total == 0:  # a resumed run has done some before
+            self.first = now - 1
+        self.update(now, self.epochs * batches)

@@ -91,25 +91,27 @@ class Stream:
         return replace(self, parts=parts, y=y, digest=digest.hexdigest())
 
     def shuffled_batches(
-        self, size: int, rng: np.random.Generator
+        self, size: int, rng: np.random.Generator, *, skip: int = 0
     ) -> Iterator[tuple[Array, NDArray[np.int64]]]:
         """Yield (x, row numbers) of mini-batches: every sample once, the last batch the rest.
 
         Parts come in random order, as many at a time as fit into the window, at least two;
         samples are shuffled among those. If the window holds all, the order is that of an array
-        in memory.
+        in memory. The first `skip` batches are left out; windows that they fill are not read.
         """
         waiting: list[tuple[NDArray[Any], NDArray[np.int64]]] = []
-        free = size
+        free, skipped = size, skip * size
         firsts = np.cumsum([0, *(part.samples for part in self.parts)])
         window: NDArray[Any] = np.empty((0, self.features), self.stored_dtype)
         for chosen, shuffled in self._windows(rng):
+            left, skipped = shuffled[skipped:], max(0, skipped - len(shuffled))
+            if len(left) == 0:
+                continue
             numbers = np.concatenate([np.arange(firsts[i], firsts[i + 1]) for i in chosen])
             if len(window) < len(numbers):
                 window = np.empty((0, self.features), self.stored_dtype)  # the old one goes first
                 window = np.empty((len(numbers), self.features), self.stored_dtype)
             self._fill(window, chosen)
-            left = shuffled
             while len(left) > 0:
                 rows, left = left[:free], left[free:]
                 waiting.append((window[rows], numbers[rows]))
@@ -242,9 +244,11 @@ def stream_array(
 
 
 def shuffled_batches(
-    x: Samples, size: int, rng: np.random.Generator
+    x: Samples, size: int, rng: np.random.Generator, *, skip: int = 0
 ) -> Iterator[tuple[Array, NDArray[np.int64]]]:
     """Yield (x, row numbers) of mini-batches in random order: every sample once.
+
+    The first `skip` batches are left out. The whole order is drawn before the first is yielded.
 
     Examples
     --------
@@ -254,10 +258,10 @@ def shuffled_batches(
     [2, 1]
     """
     if isinstance(x, Stream):
-        yield from x.shuffled_batches(size, rng)
+        yield from x.shuffled_batches(size, rng, skip=skip)
         return
     order = rng.permutation(len(x))
-    for start in range(0, len(x), size):
+    for start in range(skip * size, len(x), size):
         rows = order[start : start + size]
         yield x[rows], rows
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ffref.estimators._base import Classifier
 from ffref.estimators._local import LocalClassifier
 from ffref.estimators._readouts import Thresholded
-from ffref.estimators._registry import ESTIMATORS, load
+from ffref.estimators._registry import ESTIMATORS, load, newest_checkpoint, trained_so_far
 from ffref.estimators._samples import PlainSamples
 from ffref.estimators._validation import NotFittedError, image_shape
 from ffref.estimators.backprop import BackpropClassifier
@@ -28,6 +28,8 @@ __all__ = [
     "Thresholded",
     "image_shape",
     "load",
+    "newest_checkpoint",
+    "trained_so_far",
 ]
 
 # the classifiers of `ffref.objectives.METHODS`

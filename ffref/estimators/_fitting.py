@@ -1,14 +1,14 @@
 """Fitting: from samples and labels to a trained network, at once or in pieces."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
 
 from ffref._checks import check_count, require
 from ffref.data import Samples, Stream, chosen_rows, first_rows
-from ffref.estimators._prediction import Prediction
+from ffref.estimators._training import Progress, Training
 from ffref.estimators._validation import (
     Standardizer,
     check_samples,
@@ -24,32 +24,20 @@ from ffref.training import (
     SCHEDULES,
     EpochRecord,
     Optimizer,
-    Plan,
-    Schedule,
-    Step,
     TrainingState,
     bind_optimizer,
-    epochs,
     format_record,
     with_warmup,
 )
 from ffref.training.schedules import constant
 from ffref.types import Array, Labels
 
-Progress = Callable[[int, int, int], None]
-
 _SEEN_OF_A_STREAM = 256
 """Samples by which the data are judged before training."""
 
 
-class Fitting(Prediction):
+class Fitting(Training):
     """The training loop behind `fit`, `fit_epochs` and `partial_fit`."""
-
-    history_: list[EpochRecord]
-    n_iter_: int
-    seed_: int
-    structure_: dict[str, Any]
-    data_digest_: str
 
     # -- what a subclass defines -------------------------------------------------------------
 
@@ -57,9 +45,6 @@ class Fitting(Prediction):
     def _initial_state(
         self, rng: np.random.Generator, features: int, classes: int
     ) -> TrainingState: ...
-
-    @abstractmethod
-    def _step(self, features: int, classes: int) -> Step: ...
 
     def _check_training_data(self, x: Array, classes: int) -> None:
         """Refuse or warn of data that suit this algorithm ill; most have nothing to say.
@@ -71,20 +56,8 @@ class Fitting(Prediction):
         """Statistics by which samples are prepared; None leaves them as they are."""
         return None
 
-    def _augmentation(self, features: int) -> Callable[[Array, np.random.Generator], Array] | None:
-        """How the samples of a batch are changed in training; None leaves them as they are."""
-        return None
-
-    def _is_greedy(self) -> bool:
-        """Whether each layer is trained to its end before the next."""
-        return False
-
-    def _held_out(self, target: np.ndarray) -> np.ndarray | None:
-        """Which samples `fit` trains no layer on, (samples,) of bool; None: all are trained on."""
-        return None
-
-    def _fit_to_held_out(self, x: Samples, labels: Labels) -> None:
-        """Fit what is fitted to those samples, after each epoch."""
+    def _begin(self, x: Samples, target: np.ndarray, held: np.ndarray | None) -> None:
+        """What else is taken from the samples before epoch 1, once the state is drawn."""
 
     def _known_classes(self, classes: Any) -> np.ndarray:
         """Classes from a later call of `partial_fit` on; most take no new ones."""
@@ -134,7 +107,14 @@ class Fitting(Prediction):
         resume : bool
             Go on where a saved or interrupted training of the same plan stopped.
         progress : callable, optional
-            Called with (epoch, batches done, batches in all).
+            Called after each batch with (epoch, batches done, batches of an epoch). `save` may be
+            called there: training goes on from there, with the same bits.
+
+        Raises
+        ------
+        DivergenceError
+            As soon as a loss is not finite, a layer is silent or its prototypes have collapsed;
+            the message names layer, epoch and step.
 
         Examples
         --------
@@ -151,20 +131,18 @@ class Fitting(Prediction):
         if not resume:
             self._start(x, target, np.unique(target), held)
         require(
-            not resume or data_digest(x, target) == self.data_digest_,
-            "these are not the samples and labels that this training began with; pass the same, "
-            "or fit anew",
+            not resume or data_digest(x, target, held) == self.data_digest_,
+            "these are not the samples and labels that this training began with, or others of "
+            "them are held out; pass the same, or fit anew",
         )
         labels = encode_labels(target, self.classes_, type(self).__name__)
         schedule = with_warmup(SCHEDULES[self.schedule], self.warmup_steps)
         plan = self._epochs_plan(self.max_iter, schedule, greedy=self._is_greedy())
         if held is None:
-            yield from self._run(x, labels, plan, progress)
-            return
-        seen, kept = chosen_rows(x, ~held), chosen_rows(x, held)
-        for record in self._run(seen, labels[~held], plan, progress):
-            self._fit_to_held_out(kept, labels[held])
-            yield record
+            yield from self._run(x, labels, plan, None, progress)
+        else:
+            judges = chosen_rows(x, held), labels[held]
+            yield from self._run(chosen_rows(x, ~held), labels[~held], plan, judges, progress)
 
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None) -> Self:
         """Train for one pass over (X, y) at a constant learning rate, keeping what was learned.
@@ -180,6 +158,10 @@ class Fitting(Prediction):
             not self._is_greedy(),
             "partial_fit trains all layers at once; set layer_schedule='simultaneous'",
         )
+        require(
+            not self.early_stopping,
+            "partial_fit holds no samples out to stop by; set early_stopping=False",
+        )
         first = not hasattr(self, "state_")
         x, target = self._check_fit_arguments(X, y, reset=first)
         if first:
@@ -192,7 +174,8 @@ class Fitting(Prediction):
         elif len(known) > len(self.classes_):
             self._join(known, x, labels)
         plan = self._epochs_plan(len(self.history_) + 1, constant, greedy=False)
-        for _ in self._run(x, labels, plan, None):
+        self.position_ = None
+        for _ in self._run(x, labels, plan, None, None):
             pass
         return self
 
@@ -218,6 +201,10 @@ class Fitting(Prediction):
         self._hidden_layer_sizes()
         with_warmup(constant, self.warmup_steps)
         self._optimizer()
+        require(
+            not (self.early_stopping and self._is_greedy()),
+            "early_stopping stops all layers at once; set layer_schedule='simultaneous'",
+        )
 
     def _start(
         self, x: Samples, target: np.ndarray, classes: np.ndarray, held: np.ndarray | None
@@ -227,7 +214,13 @@ class Fitting(Prediction):
             f"{type(self).__name__} tells classes apart and needs at least 2, got one class: "
             f"{classes.tolist()}",
         )
-        standardizer = self._fit_standardizer(x if held is None else chosen_rows(x, ~held))
+        is_warm = self.warm_start and hasattr(self, "state_")
+        if is_warm:
+            self._check_warm_start(x.shape[1], classes)
+            standardizer = self.standardizer_
+        else:
+            trained = x if held is None else chosen_rows(x, ~held)
+            standardizer = self._fit_standardizer(trained)
         self._augmentation(x.shape[1])
         seen = first_rows(x, _SEEN_OF_A_STREAM) if isinstance(x, Stream) else x
         self._check_training_data(
@@ -241,28 +234,25 @@ class Fitting(Prediction):
         self.seed_ = seed
         self.structure_ = self._structure()
         rng = np.random.default_rng([self.seed_, 0])
-        self.state_ = self._initial_state(rng, x.shape[1], len(classes))
+        fresh = self._initial_state(rng, x.shape[1], len(classes))
+        self.state_ = fresh._replace(network=self.state_.network) if is_warm else fresh
         self.history_ = []
         self.n_iter_ = 0
-        self.data_digest_ = data_digest(x, target)
+        self.position_ = self._best = None
+        self.data_digest_ = data_digest(x, target, held)
+        if not is_warm:
+            self._begin(x, target, held)
 
-    def _epochs_plan(self, count: int, schedule: Schedule, *, greedy: bool) -> Plan:
-        return Plan(count, self.batch_size, self.learning_rate_init, schedule, self.seed_, greedy)
-
-    def _run(
-        self, x: Samples, labels: np.ndarray, plan: Plan, progress: Progress | None
-    ) -> Iterator[EpochRecord]:
-        step = self._step(self.n_features_in_, len(self.classes_))
-        done = len(self.history_)
-        augment = self._augmentation(self.n_features_in_)
-        for state, record in epochs(
-            self.state_, step, self._prepare_all(x), labels, plan,
-            done=done, progress=progress, augment=augment,
-        ):  # fmt: skip
-            self.state_ = state
-            self.history_.append(record)
-            self.n_iter_ = record.epoch
-            yield record
+    def _check_warm_start(self, features: int, classes: np.ndarray) -> None:
+        require(
+            features == self.n_features_in_
+            and np.array_equal(classes, self.classes_)
+            and self._structure() == self.structure_,
+            f"with warm_start, fit goes on from the fitted weights, of {self.n_features_in_} "
+            f"features, the classes {self.classes_[:10].tolist()} and {self.structure_}; got "
+            f"{features} features, the classes {classes[:10].tolist()} and {self._structure()}; "
+            f"set warm_start=False",
+        )
 
     def _optimizer(self) -> Optimizer:
         return bind_optimizer(

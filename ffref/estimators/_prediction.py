@@ -95,12 +95,8 @@ class Prediction(SharedParameters, ABC):
 
     def predict(self, X: Any) -> np.ndarray:
         """Class of the highest goodness, (samples,)."""
-        x = self._check_predict_argument(X)
-
-        def winners(rows: Array) -> NDArray[np.int64]:
-            return self._goodness(self._prepare(rows)).argmax(axis=1)
-
-        return self.classes_[in_blocks(winners, x, axis=0)]
+        winners = self._winners(self._check_predict_argument(X))  # first: unfitted is told as such
+        return self.classes_[winners]
 
     def predict_proba(self, X: Any) -> Array:
         """Probability of each class, (samples, classes)."""
@@ -138,6 +134,14 @@ class Prediction(SharedParameters, ABC):
     def _check_fitted(self) -> None:
         if not hasattr(self, "state_"):
             raise not_fitted_error(f"this {type(self).__name__} is not fitted yet; call fit first")
+
+    def _winners(self, x: Samples) -> NDArray[np.int64]:
+        """Index of the class of the highest goodness."""
+
+        def winners(rows: Array) -> NDArray[np.int64]:
+            return self._goodness(self._prepare(rows)).argmax(axis=1)
+
+        return in_blocks(winners, x, axis=0)
 
     def _prepare(self, x: Array) -> Array:
         return x if self.standardizer_ is None else self.standardizer_(x)

@@ -4,7 +4,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from ffref._checks import check_number, check_positive
+from ffref._checks import check_number, check_positive, require
 from ffref.estimators._base import ChosenStart, Classifier
 from ffref.estimators._parameters import classifier
 from ffref.formulas import GOODNESS
@@ -73,6 +73,10 @@ class SoftmaxReadout(ChosenStart, LayerReadout):
         check=check_positive,
     )
     readout_weight_decay: float = setting(default=0.0, help="of the softmax readout")
+    learn_hidden: bool = setting(
+        default=True,
+        help="false: layers keep their random weights, and the softmax readout learns alone",
+    )
 
     @abstractmethod
     def _softmax_logits(self, x: Array) -> Array:
@@ -85,6 +89,17 @@ class SoftmaxReadout(ChosenStart, LayerReadout):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         self._readout_optimizer()
+        require(
+            self.learn_hidden or self.readout == "softmax",
+            f"learn_hidden=False leaves the softmax readout alone to learn, so that readout must "
+            f"be 'softmax', got {self.readout!r}",
+        )
+
+    def _learns_layers(self) -> bool:
+        return self.learn_hidden
+
+    def _is_greedy(self) -> bool:
+        return self.learn_hidden and super()._is_greedy()
 
     def _readout_optimizer(self) -> Optimizer:
         return bind_optimizer(

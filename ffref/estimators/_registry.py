@@ -1,5 +1,6 @@
 """Classifiers by name, and the way back from a file."""
 
+import warnings
 from pathlib import Path
 
 from ffref.estimators._base import Classifier
@@ -11,7 +12,12 @@ from ffref.estimators.hff import HFFClassifier
 from ffref.estimators.recurrent import FFRecurrentClassifier
 from ffref.estimators.text import FFTextClassifier
 from ffref.objectives import METHODS
-from ffref.training.checkpoint import read_checkpoint
+from ffref.training.checkpoint import (
+    CHECKPOINT,
+    PREVIOUS,
+    DamagedCheckpointError,
+    read_checkpoint,
+)
 
 _CLASSIFIERS: tuple[type[Classifier], ...] = (
     HFFClassifier,
@@ -31,7 +37,8 @@ def load(path: str | Path) -> Classifier:
     Parameters
     ----------
     path : str or Path
-        The .npz file, or a run folder with a checkpoint.npz.
+        The .npz file; or a run folder, whose newest checkpoint is read, and if that one is
+        damaged, with a warning, the one before.
 
     Returns
     -------
@@ -44,11 +51,36 @@ def load(path: str | Path) -> Classifier:
         If the file is missing, damaged, or of another format.
     """
     path = Path(path)
-    if path.is_dir():
-        path = path / "checkpoint.npz"
+    return newest_checkpoint(path)[0] if path.is_dir() else _read(path)
+
+
+def newest_checkpoint(run: Path) -> tuple[Classifier, Path]:
+    """Read the newest checkpoint of a run folder that is whole, and say which one it is."""
+    newest, previous = run / CHECKPOINT, run / PREVIOUS
+    try:
+        return _read(newest), newest
+    except DamagedCheckpointError as error:
+        try:
+            found = _read(previous)
+        except ValueError:
+            raise error from None
+        warnings.warn(
+            f"{error}; {PREVIOUS} is read instead, of {trained_so_far(found)}",
+            stacklevel=3,
+        )
+        return found, previous
+
+
+def _read(path: Path) -> Classifier:
     arrays, record = read_checkpoint(path)
     try:
         fitted = from_record(arrays, record)
         return ESTIMATORS[fitted.algorithm].from_fitted(fitted)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged or incomplete: {error!r}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DamagedCheckpointError(f"{path} is damaged or incomplete: {error!r}") from error
+
+
+def trained_so_far(classifier: Classifier) -> str:
+    """How long the classifier has been trained, in words."""
+    epochs, within = f"{classifier.n_iter_} epochs", classifier.position_
+    return epochs if within is None else f"{epochs} and {within.batches} batches"

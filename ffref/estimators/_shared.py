@@ -1,12 +1,29 @@
 """The parameters that every classifier has, documented here once; `help` of each shows them."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from ffref._checks import check_count, check_positive
+from ffref._checks import check_count, check_number, check_positive, require
 from ffref.estimators._parameters import Parameters, classifier
 from ffref.formulas import NORMS
 from ffref.method import setting
 from ffref.training import OPTIMIZERS, SCHEDULES
+
+
+def _check_share(value: Any, name: str) -> None:
+    require(0 < check_number(value, name) < 1, f"{name} must lie between 0 and 1, got {value!r}")
+
+
+def _check_not_negative(value: Any, name: str) -> None:
+    require(check_number(value, name) >= 0, f"{name} must be at least 0, got {value!r}")
+
+
+def _check_callbacks(value: Any, name: str) -> None:
+    require(
+        isinstance(value, Iterable) and all(callable(each) for each in value),
+        f"{name} must be functions, each of which takes the record of an epoch, in a list or "
+        f"tuple, got {value!r}",
+    )
 
 
 @classifier
@@ -61,5 +78,44 @@ class SharedParameters(Parameters):
         "for any number of threads.",
         kind="int",
         flags=("--seed",),
+    )
+    validation_fraction: float | None = setting(
+        default=None,
+        help="share of each class held out, whose accuracy is reported after each epoch",
+        more="Evenly spaced among the class's samples; no layer is trained on them. By default "
+        "none; a tenth where something needs them, as `early_stopping`.",
+        check=_check_share,
+    )
+    early_stopping: bool = setting(
+        default=False,
+        help="stop when the accuracy on held-out samples no longer rises, and keep the best epoch",
+    )
+    n_iter_no_change: int = setting(
+        default=10,
+        help="epochs in turn that may pass without a rise",
+        check=check_count,
+        needs=("early_stopping", (True,)),
+    )
+    tol: float = setting(
+        default=1e-4,
+        help="least rise of that accuracy that counts",
+        check=_check_not_negative,
+        needs=("early_stopping", (True,)),
+    )
+    warm_start: bool = setting(
+        default=False,
+        help="fit goes on from the weights that were fitted before",
+        more="With a new optimiser and a new schedule; features, classes and layers must be the "
+        "same.",
+        flags=(),
+    )
+    callbacks: Any = setting(
+        default=None,
+        help="functions that are called with the record of each epoch; one that returns true "
+        "stops training",
+        more="They are not saved.",
+        kind="list of callables",
+        check=_check_callbacks,
+        flags=(),
     )
     verbose: bool = setting(default=False, help="print a line an epoch", flags=())

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ffref._checks import require
 from ffref.data import WINDOW_BYTES, Samples, Stream, feature_moments, stream_array
@@ -138,6 +139,21 @@ def encode_labels(target: np.ndarray, classes: np.ndarray, owner: str) -> Labels
     return index.astype(np.int64)
 
 
+def held_out(target: np.ndarray, fraction: float) -> NDArray[np.bool_]:
+    """Mask of samples to hold out: that share of each class, evenly spaced among its samples."""
+    held = np.zeros(len(target), bool)
+    for label in np.unique(target):
+        own = np.flatnonzero(target == label)
+        turns = np.floor(np.arange(len(own) + 1) * fraction)
+        held[own] = np.diff(turns) > 0
+    require(
+        bool(held.any()) and not bool(held.all()),
+        f"validation_fraction {fraction} holds out none of {len(target)} samples: the largest "
+        f"class needs at least {np.ceil(1 / fraction):g}",
+    )
+    return held
+
+
 def draw_seed(random_state: Any) -> int:
     """Return a seed: `random_state` if it is a whole number, else one drawn from it."""
     if random_state is None:
@@ -155,11 +171,13 @@ def draw_seed(random_state: Any) -> int:
     )
 
 
-def data_digest(x: Samples, target: np.ndarray) -> str:
-    """Short fingerprint of samples and labels, to know them again."""
+def data_digest(x: Samples, target: np.ndarray, held: NDArray[np.bool_] | None) -> str:
+    """Short fingerprint of samples, labels and which are held out, to know them again."""
     content = x.digest.encode() if isinstance(x, Stream) else x.data
     digest = hashlib.blake2b(content, digest_size=16)
     digest.update(np.ascontiguousarray(target).data)
+    if held is not None:
+        digest.update(np.packbits(held).data)
     return digest.hexdigest()
 
 

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ffref._checks import check_number, require
+from ffref._checks import require
 from ffref.data import Samples
 from ffref.estimators._parameters import classifier
 from ffref.estimators._readouts import LayerReadout
@@ -16,13 +16,6 @@ from ffref.types import Array, Labels
 
 _SPREAD = 10.0
 """How much larger than 1 / temperature a fitted weight may well be."""
-
-
-def _check_share(value: float, name: str) -> None:
-    require(
-        0 < check_number(value, name) < 1,
-        f"{name} must lie between 0 and 1, got {value!r}",
-    )
 
 
 @classifier
@@ -42,13 +35,6 @@ class WeighedReadout(LayerReadout):
         more="Predictions stay. The weights of readout 'weighted' are calibrated in any case.",
         shapes=True,
     )
-    validation_fraction: float = setting(
-        default=0.1,
-        help="share of each class held out for --readout weighted and --calibrated",
-        more="Evenly spaced among the class's samples; no layer is trained on them. Else unused.",
-        check=_check_share,
-        shapes=True,
-    )
 
     @abstractmethod
     def _temperatures(self) -> list[float]:
@@ -57,29 +43,17 @@ class WeighedReadout(LayerReadout):
     def partial_fit(self, X: Any, y: Any = None, classes: Any = None) -> Self:
         """As in every classifier; weights that `fit` has found stay as they are."""
         require(
-            hasattr(self, "state_") or not self._holds_out(),
+            hasattr(self, "state_") or not self._fits_readout(),
             "partial_fit holds no samples out: readout='weighted' and calibrated=True need a fit "
             "first; or leave them off",
         )
         return super().partial_fit(X, y, classes)
 
-    def _holds_out(self) -> bool:
+    def _fits_readout(self) -> bool:
         return self.readout == "weighted" or self.calibrated
 
-    def _held_out(self, target: np.ndarray) -> np.ndarray | None:
-        if not self._holds_out():
-            return None
-        held = np.zeros(len(target), bool)
-        for label in np.unique(target):
-            own = np.flatnonzero(target == label)
-            turns = np.floor(np.arange(len(own) + 1) * self.validation_fraction)
-            held[own] = np.diff(turns) > 0
-        require(
-            bool(held.any()),
-            f"validation_fraction {self.validation_fraction} holds out none of {len(target)} "
-            f"samples: the largest class needs at least {np.ceil(1 / self.validation_fraction):g}",
-        )
-        return held
+    def _holds_out(self) -> bool:
+        return super()._holds_out() or self._fits_readout()
 
     def _start(
         self, x: Samples, target: np.ndarray, classes: np.ndarray, held: np.ndarray | None
@@ -87,11 +61,13 @@ class WeighedReadout(LayerReadout):
         super()._start(x, target, classes, held)
         if hasattr(self, "score_weights_"):
             del self.score_weights_
-        if self._holds_out():
+        if self._fits_readout():
             layers = len(self.state_.network.layers) if self.readout == "weighted" else 1
             self.score_weights_ = np.full(layers, self._plain_weight())
 
     def _fit_to_held_out(self, x: Samples, labels: Labels) -> None:
+        if not self._fits_readout():
+            return
         scores = in_blocks(lambda rows: self._layer_scores(self._prepare(rows)), x, axis=1)
         if self.readout != "weighted":
             scores = read_out(scores, self.readout)[None]

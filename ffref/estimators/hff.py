@@ -162,19 +162,16 @@ class HFFClassifier(WeighedReadout, InputGradients, AnyLayers):
             return OwnParams(learned=own)
         return OwnParams(learned=own[:-1], kept=own[-1:])
 
-    def _start(
-        self, x: Samples, target: np.ndarray, classes: np.ndarray, held: np.ndarray | None
-    ) -> None:
-        super()._start(x, target, classes, held)
+    def _begin(self, x: Samples, target: np.ndarray, held: np.ndarray | None) -> None:
         if self.prototype_init != "class-means":
             return
         rng = np.random.default_rng([self.seed_, 3])
         trained = np.arange(len(x)) if held is None else np.flatnonzero(~held)
         some = np.zeros(len(x), bool)
         some[rng.permutation(trained)[:_MEANS_OF]] = True
-        labels = encode_labels(target[some], classes, type(self).__name__)
+        labels = encode_labels(target[some], self.classes_, type(self).__name__)
         rows = self._prepare(first_rows(chosen_rows(x, some), _MEANS_OF))
-        means = self._class_means(rows, labels, len(classes), rng, training=True)
+        means = self._class_means(rows, labels, len(self.classes_), rng, training=True)
         for layer, prototypes in zip(self.state_.network.layers, means, strict=True):
             np.copyto(layer.params[-1], prototypes)
 

@@ -1,6 +1,5 @@
 """Forward-Forward on windows of text, as a classifier of the next symbol."""
 
-from functools import partial
 from typing import Any
 
 from ffref._checks import check_count, require
@@ -12,9 +11,6 @@ from ffref.method import setting
 from ffref.objectives.ff import ff
 from ffref.training import (
     Algorithm,
-    LayerReport,
-    Step,
-    TrainingState,
     contrastive,
     in_blocks,
     network_logits,
@@ -63,10 +59,6 @@ class FFTextClassifier(Thresholded, LocalClassifier):
         help="most symbols of its own that the network puts into a self-generated window",
         check=check_count,
     )
-    learn_hidden: bool = setting(
-        default=True,
-        help="false: hidden layers keep their random weights, and the readout learns alone",
-    )
 
     def _check_training_data(self, x: Array, classes: int) -> None:
         length = x.shape[1] // classes
@@ -94,16 +86,5 @@ class FFTextClassifier(Thresholded, LocalClassifier):
             return algorithm
         return with_self_generated_negatives(algorithm, steps=self.rollout, classes=classes)
 
-    def _step(self, features: int, classes: int) -> Step:
-        step = super()._step(features, classes)
-        return step if self.learn_hidden else step._replace(run=partial(_readout_alone, step))
-
     def _softmax_logits(self, x: Array) -> Array:
         return in_blocks(lambda rows: network_logits(self.state_.network, rows), x, axis=0)
-
-
-def _readout_alone(
-    step: Step, *state_and_batch: Any, trained: range, **choices: Any
-) -> tuple[TrainingState, dict[int, LayerReport]]:
-    """A step in which no layer but the softmax readout learns."""
-    return step.run(*state_and_batch, trained=range(0), **choices)

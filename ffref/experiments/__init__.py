@@ -9,12 +9,24 @@ from ffref.experiments.datasets import (
     load_train_test,
 )
 from ffref.experiments.recipes import RECIPES
-from ffref.experiments.training import Run, evaluate, load_run_data, new_run, old_run, test, train
+from ffref.experiments.training import (
+    CHECKPOINT_MINUTES,
+    Run,
+    StoppedError,
+    evaluate,
+    load_run_data,
+    new_run,
+    old_run,
+    test,
+    train,
+)
 
 __all__ = [
+    "CHECKPOINT_MINUTES",
     "DEFAULT_TEST_FRACTION",
     "RECIPES",
     "Run",
+    "StoppedError",
     "TrainTest",
     "check_data_dir",
     "evaluate",

@@ -1,10 +1,10 @@
-"""A run folder: config.json, env.json, metrics.jsonl, checkpoint.npz, figures/*.png.
+"""A run folder: config.json, env.json, metrics.jsonl, two checkpoints, figures/*.png.
 
-Every file is written under a temporary name and renamed, so that none is ever half-written.
+Every file is written under a temporary name and renamed, so that none is ever half-written. One
+process at a time trains in a run folder.
 """
 
 import json
-import os
 import platform
 import sys
 from collections.abc import Iterable
@@ -15,14 +15,13 @@ from typing import Any
 
 from ffref._checks import require
 from ffref._version import __version__
+from ffref.data.files import reason
+from ffref.experiments.lock import NAME as LOCK
+from ffref.experiments.lock import Lock
 from ffref.kernels import available_cores, get_threads
+from ffref.training.files import leftovers, remove_leftovers, write_whole
 
-CONFIG, ENVIRONMENT, METRICS, CHECKPOINT = (
-    "config.json",
-    "env.json",
-    "metrics.jsonl",
-    "checkpoint.npz",
-)
+CONFIG, ENVIRONMENT, METRICS = "config.json", "env.json", "metrics.jsonl"
 _MAX_CONFIG = 10**6
 _CONFIG_TYPES = {
     "algorithm": str,
@@ -33,24 +32,36 @@ _CONFIG_TYPES = {
 }
 
 
-def new_run_folder(out: str | None, name: str) -> Path:
-    """Make an empty run folder: `out`, or runs/<name>-<time>.
+def new_run_folder(out: str | None, name: str) -> tuple[Path, Lock]:
+    """Make an empty run folder, `out` or runs/<name>-<time>, and lock it.
 
     Raises
     ------
     ValueError
-        If `out` exists and is not empty, or cannot be made.
+        If `out` exists and is not empty, or cannot be made or written to.
     """
     path = Path(out) if out is not None else _unused(Path("runs"), name)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        empty = not any(path.iterdir())
     except OSError as error:
-        raise ValueError(f"cannot make the run folder {path}: {error.strerror}") from error
+        raise ValueError(f"cannot make the run folder {path}: {reason(error)}") from error
+    _check_empty(path)
+    lock = Lock(path)
+    _check_empty(path)  # another process may have been quicker
+    remove_leftovers(path)
+    return path, lock
+
+
+def _check_empty(path: Path) -> None:
+    """Refuse a folder with more in it than a process leaves that was killed as it began."""
+    try:
+        left = {*leftovers(path), path / LOCK}
+        empty = all(entry in left for entry in path.iterdir())
+    except OSError as error:
+        raise ValueError(f"cannot read the run folder {path}: {reason(error)}") from error
     require(
         empty, f"the folder {path} is not empty; name another by --out, or go on with --resume"
     )
-    return path
 
 
 def write_json(path: Path, content: Any) -> None:  # noqa: ANN401  anything that JSON knows
@@ -128,12 +139,4 @@ def write_text(path: Path, text: str) -> None:
     ValueError
         If `path` cannot be written.
     """
-    temporary = path.parent / f".{path.name}.{os.getpid()}.tmp"
-    try:
-        try:
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise ValueError(f"cannot write {path}: {error.strerror}") from error
+    write_whole(path, lambda file: file.write(text.encode()))

@@ -1,20 +1,28 @@
 """One run: data, classifier, epochs, checkpoints, test."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ffref._checks import require
+from ffref._checks import check_positive, require
 from ffref.data import Samples, blocks
-from ffref.estimators import ESTIMATORS, Classifier, LocalClassifier, load
+from ffref.estimators import (
+    ESTIMATORS,
+    Classifier,
+    LocalClassifier,
+    load,
+    newest_checkpoint,
+    trained_so_far,
+)
 from ffref.experiments.datasets import TrainTest, is_path, load_train_test
+from ffref.experiments.lock import Lock
 from ffref.experiments.presets import PRESETS
 from ffref.experiments.recipes import RECIPES
 from ffref.experiments.run_folder import (
-    CHECKPOINT,
     CONFIG,
     ENVIRONMENT,
     METRICS,
@@ -25,7 +33,16 @@ from ffref.experiments.run_folder import (
     write_json_lines,
 )
 from ffref.layers import ROWS_AT_ONCE
-from ffref.training import EpochRecord
+from ffref.training import DivergenceError, EpochRecord, check_state
+from ffref.training.checkpoint import CHECKPOINT, PREVIOUS
+from ffref.training.files import remove_leftovers
+
+CHECKPOINT_MINUTES = 10.0
+"""Within an epoch, a checkpoint is written whenever so much time has passed."""
+
+
+class StoppedError(Exception):
+    """Training was asked to stop, and what it had reached is saved."""
 
 
 class Run(NamedTuple):
@@ -35,6 +52,8 @@ class Run(NamedTuple):
     config: dict[str, Any]
     classifier: Classifier
     data: TrainTest
+    lock: Lock
+    """held as long as this record is, or until it is released"""
 
 
 def new_run(
@@ -83,28 +102,38 @@ def new_run(
         "parameters": classifier.get_params(),
     }
     stem = Path(data).stem
-    folder = new_run_folder(out, f"{recipe or algorithm}-{stem}-seed{classifier.random_state}")
+    name = f"{recipe or algorithm}-{stem}-seed{classifier.random_state}"
+    folder, lock = new_run_folder(out, name)
     write_json(folder / CONFIG, config)
     write_json(folder / ENVIRONMENT, environment())
-    return Run(folder, config, classifier, loaded)
+    return Run(folder, config, classifier, loaded, lock)
 
 
 def old_run(folder: Path) -> Run:
-    """Read a run folder to go on with it, from its last checkpoint if it has one."""
+    """Read a run folder to go on with it, from its last whole checkpoint if it has one.
+
+    A damaged one is set aside, as checkpoint-damaged.npz, and what killed processes left half
+    written is removed.
+    """
     config = read_config(folder)
     require(
         config["algorithm"] in ESTIMATORS,
         f"{folder / CONFIG}: there is no algorithm {config['algorithm']!r}",
     )
     loaded = load_run_data(config)
-    if (folder / CHECKPOINT).exists():
-        return Run(folder, config, load(folder), loaded)
+    lock = Lock(folder)
+    remove_leftovers(folder)
+    if (folder / CHECKPOINT).exists() or (folder / PREVIOUS).exists():
+        classifier, read = newest_checkpoint(folder)
+        if read.name == PREVIOUS and (folder / CHECKPOINT).is_file():
+            (folder / CHECKPOINT).replace(folder / "checkpoint-damaged.npz")
+        return Run(folder, config, classifier, loaded, lock)
     try:
         classifier = ESTIMATORS[config["algorithm"]](**config["parameters"])
         _start(classifier, loaded)
     except TypeError as error:
         raise ValueError(f"{folder / CONFIG}: {error}") from error
-    return Run(folder, config, classifier, loaded)
+    return Run(folder, config, classifier, loaded, lock)
 
 
 def load_run_data(config: dict[str, Any], data_dir: str | None = None) -> TrainTest:
@@ -124,17 +153,81 @@ def _start(classifier: Classifier, data: TrainTest) -> None:
         classifier.feature_names_in_ = np.array(data.feature_names, dtype=object)
 
 
-def train(run: Run, progress: Any = None) -> Iterator[EpochRecord]:  # noqa: ANN401
-    """Train the run to its end; checkpoint and metrics are on disk at each yield."""
-    classifier, data = run.classifier, run.data
-    for record in classifier.fit_epochs(data.X, data.y, resume=True, progress=progress):
-        classifier.save(run.folder / CHECKPOINT)
-        _write_metrics(run)
-        yield record
+def train(
+    run: Run,
+    progress: Callable[[int, int, int], None] | None = None,
+    *,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
+    wants_to_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[EpochRecord]:
+    """Train the run to its end; checkpoint and metrics are on disk at each yield.
+
+    Parameters
+    ----------
+    run : Run
+    progress : callable, optional
+        Called after each batch with (epoch, batches done, batches of an epoch).
+    checkpoint_minutes : float
+        Time between checkpoints within an epoch.
+    wants_to_stop : callable
+        Asked after each batch. If true, a checkpoint is written and `StoppedError` raised.
+
+    Raises
+    ------
+    StoppedError
+        If `wants_to_stop`.
+    DivergenceError
+        If training has gone wrong; the checkpoint is the last good one.
+    """
+    check_positive(checkpoint_minutes, "checkpoint_minutes")
+    classifier, saved = run.classifier, monotonic()
+
+    def after_batch(epoch: int, done: int, batches: int) -> None:
+        nonlocal saved
+        if progress is not None:
+            progress(epoch, done, batches)
+        stop = wants_to_stop()
+        if done < batches and (stop or monotonic() - saved >= 60 * checkpoint_minutes):
+            check_state(classifier.state_)
+            _save(run)
+            saved = monotonic()
+        if done < batches and stop:
+            raise StoppedError(f"stopped in epoch {epoch}, after batch {done} of {batches}")
+
+    try:
+        for record in classifier.fit_epochs(
+            run.data.X, run.data.y, resume=True, progress=after_batch
+        ):
+            _save(run)
+            saved = monotonic()
+            yield record
+            if wants_to_stop():
+                raise StoppedError(f"stopped after epoch {record.epoch}")
+    except DivergenceError as error:
+        raise DivergenceError(f"{error}; {_last_good(run)}") from None
 
 
-def evaluate(classifier: Classifier, X: Samples, y: np.ndarray) -> dict[str, Any]:
+def _save(run: Run) -> None:
+    run.classifier.save(run.folder / CHECKPOINT, keep=run.folder / PREVIOUS)
+    _write_metrics(run)
+
+
+def _last_good(run: Run) -> str:
+    path = run.folder / CHECKPOINT
+    if not path.is_file():
+        return "there is no checkpoint yet"
+    return f"the last good checkpoint is {path}, of {trained_so_far(load(path))}"
+
+
+def evaluate(
+    classifier: Classifier,
+    X: Samples,
+    y: np.ndarray,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
     """Accuracy by each readout and by each layer alone, and of the classifier's own readout.
+
+    `progress` is called with (samples done, samples).
 
     Raises
     ------
@@ -146,7 +239,7 @@ def evaluate(classifier: Classifier, X: Samples, y: np.ndarray) -> dict[str, Any
         f"none of the labels is a class of this run: it knows "
         f"{classifier.classes_[:10].tolist()}, got {np.unique(y)[:10].tolist()}",
     )
-    right, layers, readouts = _right(classifier, X, y)
+    right, layers, readouts = _right(classifier, X, y, progress)
     own = getattr(classifier, "readout", "last")
     return {
         "samples": len(y),
@@ -159,7 +252,10 @@ def evaluate(classifier: Classifier, X: Samples, y: np.ndarray) -> dict[str, Any
 
 
 def _right(
-    classifier: Classifier, X: Samples, y: np.ndarray
+    classifier: Classifier,
+    X: Samples,
+    y: np.ndarray,
+    progress: Callable[[int, int], None] | None,
 ) -> tuple[Counter[int | str], list[int], list[str]]:
     """How many samples each layer and each readout gets right, and which of both there are."""
     right: Counter[int | str] = Counter()
@@ -171,6 +267,8 @@ def _right(
         for name, goodness in (dict(enumerate(scores)) | readouts).items():
             predicted = classifier.classes_[goodness.argmax(axis=1)]
             right[name] += int((predicted == labels).sum())
+        if progress is not None:
+            progress(done, len(y))
     return right, list(range(len(scores))), list(readouts)
 
 
@@ -184,9 +282,9 @@ def _diagnostics(classifier: Classifier, X: Samples, y: np.ndarray) -> list[dict
     ]
 
 
-def test(run: Run) -> dict[str, Any]:
-    """Evaluate on the held-out samples and add the result to metrics.jsonl."""
-    result = evaluate(run.classifier, run.data.X_test, run.data.y_test)
+def test(run: Run, progress: Callable[[int, int], None] | None) -> dict[str, Any]:
+    """Evaluate on the test samples and add the result to metrics.jsonl."""
+    result = evaluate(run.classifier, run.data.X_test, run.data.y_test, progress)
     _write_metrics(run, {"test": result})
     return result
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from ffref.data import Samples, first_rows
 from ffref.estimators import Classifier, HFFClassifier, Thresholded
 from ffref.formulas import cosine_similarity
+from ffref.training.files import write_whole
 from ffref.types import Array
 
 _SAMPLES = 1000
@@ -103,7 +104,5 @@ def _or_nan(value: float | None) -> float:
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure as PNG, whole or not at all."""
     FigureCanvasAgg(figure)
-    temporary = path.with_name(f".{path.name}.tmp")
-    figure.savefig(temporary, format="png", dpi=120)
-    temporary.replace(path)
+    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=120))
     return path

@@ -11,10 +11,16 @@ from ffref.training.algorithm import (
 from ffref.training.census import take_census
 from ffref.training.classes import insert_classes
 from ffref.training.diagnosis import diagnose
-from ffref.training.loop import (
+from ffref.training.divergence import (
     DivergenceError,
+    check_alive,
+    check_loss,
+    check_state,
+)
+from ffref.training.loop import (
     EpochRecord,
     Plan,
+    Position,
     Step,
     epochs,
     format_record,
@@ -76,6 +82,7 @@ __all__ = [
     "Optimizer",
     "OptimizerState",
     "Plan",
+    "Position",
     "ReadoutTraining",
     "Recurrence",
     "Schedule",
@@ -84,6 +91,9 @@ __all__ = [
     "advance_weights",
     "beside_itself",
     "bind_optimizer",
+    "check_alive",
+    "check_loss",
+    "check_state",
     "contrastive",
     "diagnose",
     "epochs",

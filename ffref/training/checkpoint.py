@@ -1,25 +1,30 @@
 """Checkpoints: named arrays and a JSON record in one .npz file, written whole or not at all.
 
-Nothing is pickled. A file is written under a temporary name, flushed to disk and renamed, so that
-a reader sees the old file or the new one, never half of one.
+Nothing is pickled. The record holds the format's number and a digest of all else in the file.
 """
 
 import json
-import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ffref.layers import Block, Dense, Readout
+from ffref.training.files import write_whole
 from ffref.training.network import LocalLayer
 from ffref.training.optimizers import OptimizerState
+from ffref.training.step import TrainingState
 
-FORMAT = 1
+CHECKPOINT, PREVIOUS = "checkpoint.npz", "checkpoint-previous.npz"
+"""In a run folder: the newest checkpoint, and the one before."""
+FORMAT = 2
+_READ = (1, 2)
+"""Format 1 had no digest and no position within an epoch."""
 _RECORD = "record.json"
 _DAMAGED = (
     OSError,
@@ -37,22 +42,28 @@ _DAMAGED = (
 """What NumPy, zipfile and json raise of a file whose bytes have changed."""
 
 
-def write_checkpoint(path: Path, arrays: Mapping[str, np.ndarray], record: dict[str, Any]) -> None:
-    """Write `arrays` and the JSON record to `path` (.npz)."""
-    text = json.dumps({"format": FORMAT, **record})
-    encoded = np.frombuffer(text.encode(), np.uint8)
-    if not path.name or not path.parent.is_dir():
-        raise ValueError(f"cannot write {path}: name a file in a folder that exists")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            contents: dict[str, Any] = {_RECORD: encoded, **arrays}
-            np.savez(file, **contents)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+class DamagedCheckpointError(ValueError):
+    """A checkpoint is missing, or is not what was written."""
+
+
+def write_checkpoint(
+    path: Path,
+    arrays: Mapping[str, np.ndarray],
+    record: dict[str, Any],
+    *,
+    keep: Path | None = None,
+) -> None:
+    """Write `arrays` and the JSON record to `path` (.npz); what stood there stays as `keep`.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be written; what stood there before is still there.
+    """
+    record = {"format": FORMAT, **record}
+    text = json.dumps({"digest": _digest(arrays, record), **record})
+    contents: dict[str, Any] = {_RECORD: np.frombuffer(text.encode(), np.uint8), **arrays}
+    write_whole(path, lambda file: np.savez(file, **contents), durable=True, keep=keep)
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -60,23 +71,43 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
     Raises
     ------
+    DamagedCheckpointError
+        If the file is missing, damaged or no checkpoint.
     ValueError
-        If the file is missing, damaged, no checkpoint, or of a newer format.
+        If it is of a newer format.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         record = dict(json.loads(arrays.pop(_RECORD).tobytes()))
+        digest = record.pop("digest", None)
+        is_whole = digest == _digest(arrays, record)
     except FileNotFoundError:
-        raise ValueError(f"there is no checkpoint {path}") from None
+        raise DamagedCheckpointError(f"there is no checkpoint {path}") from None
     except _DAMAGED as error:
-        raise ValueError(f"{path} is damaged or no ffref checkpoint: {error}") from error
-    if record.get("format") != FORMAT:
+        raise DamagedCheckpointError(
+            f"{path} is damaged or no ffref checkpoint: {error}"
+        ) from error
+    if record.get("format") not in _READ:
         raise ValueError(
             f"{path} has checkpoint format {record.get('format')!r}, this version of ffref reads "
             f"format {FORMAT}; use the version that wrote it"
         )
+    if not is_whole and record["format"] != 1:
+        raise DamagedCheckpointError(
+            f"{path} is damaged: its contents do not agree with its checksum"
+        )
     return arrays, record
+
+
+def _digest(arrays: Mapping[str, np.ndarray], record: dict[str, Any]) -> str:
+    """Checksum of all that a checkpoint holds."""
+    digest = blake2b(json.dumps(record, sort_keys=True).encode(), digest_size=16)
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def layers_to_arrays(
@@ -140,6 +171,12 @@ def readout_from_arrays(
     slots = tuple(_numbered(arrays, f"readout.slot{i}.") for i in range(len(weights)))
     state = OptimizerState(int(arrays["readout.step"]), slots)
     return Readout(weights, arrays["readout.bias"]), state
+
+
+def state_to_arrays(state: TrainingState) -> dict[str, np.ndarray]:
+    """Name every array that training changes."""
+    arrays = layers_to_arrays(state.network.layers, state.optimizer)
+    return arrays | readout_to_arrays(state.network.readout, state.readout_optimizer)
 
 
 def _numbered(arrays: Mapping[str, np.ndarray], prefix: str) -> tuple[np.ndarray, ...]:

@@ -8,6 +8,7 @@ labels of the batch are drawn from its logits. Nothing of its loss reaches the l
 from typing import NamedTuple
 
 from ffref.layers import Readout, readout_evaluate, readout_features, readout_logits
+from ffref.training.divergence import check_loss
 from ffref.training.network import Network, passes
 from ffref.training.optimizers import Optimizer, OptimizerState
 from ffref.types import Array, Labels
@@ -47,6 +48,7 @@ def readout_step(
     The bias stays as it is, as in Hinton's code.
     """
     evaluation = readout_evaluate(readout, features, labels)
+    check_loss(evaluation.loss, "the softmax readout")
     rate = training.rate_factor * learning_rate
     decayed = [True] * len(readout.weights)
     weights, d_weights = readout.weights, evaluation.d_weights

@@ -24,6 +24,7 @@ from ffref.negatives import (
     wrong_class_probabilities,
 )
 from ffref.negatives.encodings import NEUTRAL, one_hot
+from ffref.training.divergence import check_alive, check_loss
 from ffref.training.network import LocalLayer, Network
 from ffref.training.optimizers import Optimizer, OptimizerState
 from ffref.training.readout import ReadoutTraining, readout_step
@@ -250,6 +251,8 @@ def recurrent_grads(
                 scores[depth] += evaluation.goodness
             slope = relu_vjp(evaluation.d_activity, _as_versions(moment.activity, len(code)))
             slope *= share
+            if time == recurrence.steps:
+                check_alive(state, f"layer {depth + 1}")
             trace[depth].append(moment)
             slopes[depth].append(slope)
     positive = context.polarity > 0
@@ -286,6 +289,8 @@ def recurrent_step(
     network = state.network
     start = start_states(network, x)
     readout_state, logits = _train_readout(recurrence, state, start, labels, learning_rate)
+    if not trained:
+        return state._replace(readout_optimizer=readout_state), {}
     if recurrence.hard_labels and logits is not None:
         likely = wrong_class_probabilities(logits, labels)
         wrong = hard_wrong_label(likely, labels, rng=rng)
@@ -294,6 +299,8 @@ def recurrent_step(
     code = label_code(network, np.concatenate([labels, wrong]), x.dtype)
     context = paired_context(labels, x.dtype)
     grads, reports = recurrent_grads(recurrence, network, start, code, context)
+    for depth in trained:
+        check_loss(reports[depth].loss, f"layer {depth + 1}")
     slots = list(state.optimizer)
     for depth in trained:
         layer = network.layers[depth]

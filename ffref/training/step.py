@@ -10,6 +10,7 @@ import numpy as np
 
 from ffref.layers import LayerPass
 from ffref.training.algorithm import Algorithm
+from ffref.training.divergence import check_alive, check_loss, check_own
 from ffref.training.network import LocalLayer, Network, layer_pass
 from ffref.training.optimizers import Optimizer, OptimizerState
 from ffref.training.readout import network_features, readout_step
@@ -133,9 +134,12 @@ def local_step(
         if depth in trained:
             passed = layer_pass(layer, inputs, training=True)
             grads, evaluation = grads_of_pass(layer, inputs, passed, context, objective)
+            check_loss(evaluation.loss, f"layer {depth + 1}")
+            check_alive(passed.activity, f"layer {depth + 1}")
             reports[depth] = LayerReport(evaluation.loss, evaluation.accuracy)
             slots[depth] = _update(optimizer, layer, grads, slots[depth], learning_rate)
             _advance(layer, passed, objective, context)
+            check_own(objective.fault(layer.params), f"layer {depth + 1}")
         else:
             passed = layer_pass(layer, inputs)
             evaluation = objective.evaluate(passed.features, context, layer.params)

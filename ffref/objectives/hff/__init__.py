@@ -34,6 +34,7 @@ from ffref.objectives.hff.margins import (
 )
 from ffref.objectives.hff.prototypes import (
     hff_class_mean_prototypes,
+    hff_fault,
     hff_initial_prototypes,
     hff_prototypes_ema_rule,
     hff_simplex_prototypes,
@@ -46,6 +47,7 @@ __all__ = [
     "hff_class_mean_prototypes",
     "hff_class_scores",
     "hff_class_scores_vjp",
+    "hff_fault",
     "hff_hardest_margin_loss",
     "hff_hardest_margin_loss_grads",
     "hff_initial_prototypes",

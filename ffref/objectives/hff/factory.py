@@ -17,7 +17,7 @@ from ffref.objectives.hff.passes import (
     pull_temperature,
     run,
 )
-from ffref.objectives.hff.prototypes import hff_prototypes_ema_rule
+from ffref.objectives.hff.prototypes import hff_fault, hff_prototypes_ema_rule
 from ffref.objectives.hff.sphere import on_sphere
 from ffref.types import Array, Evaluation, LayerContext, Objective, Params
 
@@ -113,7 +113,7 @@ def hff(
             accuracy=float((seen.score.argmax(axis=1) == labels).mean()),
         )
 
-    return Objective(loss, grads, advance, evaluate)
+    return Objective(loss, grads, advance, evaluate, fault=lambda params: hff_fault(params[-1]))
 
 
 def hff_params(prototypes: Array, *, temperature: float, learn_temperature: bool) -> Params:

@@ -174,6 +174,36 @@ def hff_prototypes_ema_rule(
     return on_sphere(np.where(kept, prototype_direction, moved))  # (HFF.14)
 
 
+COLLAPSED = 0.9999
+"""Cosine with their common mean above which prototypes are one direction: 0.8 degrees."""
+
+
+def hff_fault(prototypes: Array) -> str:
+    """Say it if the prototypes of all classes point the same way; "" else.
+
+    min_ck q_ck . normalize(mean_ck q_ck) > `COLLAPSED`. No direction tells classes apart then.
+    In one unit every direction is the same or the opposite one, and nothing is said.
+
+    Parameters
+    ----------
+    prototypes : (classes, prototypes_per_class, units)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hff_fault(np.array([[[1.0, 0.0]], [[1.0, 1e-6]]]))
+    'prototypes that point the same way for all classes'
+    >>> hff_fault(np.array([[[1.0, 0.0]], [[0.0, 1.0]]]))
+    ''
+    """
+    directions = l2_normalize(prototypes.reshape(-1, prototypes.shape[-1]))
+    mean = l2_normalize(directions.mean(axis=0, keepdims=True))
+    # a nan is no collapse: the loss tells of it
+    collapsed = (directions @ mean[0]).min() > COLLAPSED
+    judged = min(len(prototypes), prototypes.shape[-1]) > 1
+    return "prototypes that point the same way for all classes" if collapsed and judged else ""
+
+
 def _frame(rng: np.random.Generator, units: int, axes: int) -> Array:
     """Orthogonal unit columns of random direction, (units, axes)."""
     frame, upper = np.linalg.qr(rng.standard_normal((units, axes)))
