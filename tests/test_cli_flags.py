@@ -89,6 +89,10 @@ ROWS = {
     "carried_weight": Row(("1", "0.7", "0")),
     "steepness": Row(("4", "1")),
     "others": Row(("below", "all")),
+    "inference": Row(("relaxed", "fixed-predictions")),
+    "relaxation_steps": Row(("20", "5")),
+    "relaxation_rate": Row(("0.1", "0.05")),
+    "output_precision": Row(("1", "0.1")),
     "last_scored_step": Row(("5", "4", "3")),
 }
 ONLY_PREDICTION = {"readout", "first_scored_step", "last_scored_step"}

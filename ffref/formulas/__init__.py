@@ -36,6 +36,7 @@ from ffref.formulas.goodness import (
     sum_of_squares,
     sum_of_squares_grad,
 )
+from ffref.formulas.nearest_mean import class_means, nearest_mean_scores
 from ffref.formulas.norms import (
     NORMS,
     l2_normalize,
@@ -77,6 +78,7 @@ __all__ = [
     "SUM_OF_SQUARES",
     "GoodnessRecipe",
     "LayerDiagnostics",
+    "class_means",
     "cosine_similarity",
     "cosine_similarity_vjp",
     "dead_unit_share",
@@ -93,6 +95,7 @@ __all__ = [
     "mean_goodness",
     "mean_of_squares",
     "mean_of_squares_grad",
+    "nearest_mean_scores",
     "negative_mean_of_squares",
     "negative_mean_of_squares_grad",
     "negative_sum_of_squares",
