@@ -24,6 +24,7 @@ _ROOMS = (
     "layers",
     "negatives",
     "objectives",
+    "oracle",
     "report",
     "training",
 )

@@ -76,7 +76,7 @@ def test_example_of_one_step_lowers_the_loss(tmp_path):
 
 def test_readme_code_runs(tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         code = "\n".join(line.removeprefix("  ") for line in block.splitlines())
         done = subprocess.run(

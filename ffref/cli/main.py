@@ -2,8 +2,8 @@
 
 Heavy imports happen in the command that needs them, so that `ffref --help` answers at once; the
 flags of `ffref train`, which are the classifiers' settings, are made when it is called.
-Exit codes: 0 done; 1 training diverged, or a benchmark met wrong values; 2 bad input, with one
-line that says what is wrong; 130 interrupted.
+Exit codes: 0 done; 1 training diverged, or a benchmark or the oracle met wrong values; 2 bad
+input, with one line that says what is wrong; 130 interrupted.
 """
 
 import sys
@@ -31,6 +31,12 @@ _BENCH_EXAMPLES = """examples:
   ffref bench --quick          the same with fewer sizes and calls, in seconds
   ffref bench --threads 1      ffref and NumPy on one thread
   ffref bench --json > f.json  all that was measured, as one JSON object
+"""
+
+_ORACLE_EXAMPLES = """examples:
+  ffref oracle list --family ff --dialect loewex    the cases of one dialect
+  ffref oracle compare ff/loewex/ordinary mine.npz  your arrays, named as docs/oracle.md says
+  ffref oracle precision ff/loewex/ordinary         how near ffref's own float64 comes
 """
 
 
@@ -86,6 +92,7 @@ def build_parser() -> ArgumentParser:
     _add_compare(commands)
     _add_sweep(commands)
     _add_bench(commands)
+    _add_oracle(commands)
     return parser
 
 
@@ -233,7 +240,27 @@ def _add_bench(commands: "_SubParsersAction[_Parser]") -> None:
     )
 
 
-def _add_command(commands: "_SubParsersAction[_Parser]", name: str, summary: str) -> _Parser:
+def _add_oracle(commands: "_SubParsersAction[_Parser]") -> None:
+    oracle = _add_command(commands, "oracle", "check someone's values against 50-digit ones")
+    oracle.epilog = _ORACLE_EXAMPLES
+    actions = oracle.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listed = _add_command(actions, "list", "cases, and the mistake that each catches")
+    listed.add_argument("--family", help="ff, hff or recurrent")
+    listed.add_argument("--dialect", help="paper, hinton_matlab, loewex, ...")
+    compare = _add_command(actions, "compare", "compare arrays with a case's golden values")
+    compare.add_argument("case", help="family/dialect/name")
+    compare.add_argument("file", metavar="FILE.npz", help="your arrays, by name of the quantity")
+    compare.add_argument("--dtype", help="float64, float32 or bfloat16 (default: the file's)")
+    compare.add_argument("--layout", help="out_in, NCHW, or both: out_in,NCHW")
+    compare.add_argument("--json", action="store_true", help="print one JSON object")
+    precision = _add_command(actions, "precision", "ulp and condition numbers of ffref itself")
+    precision.add_argument("case", nargs="?", help="family/dialect/name (default: all)")
+    precision.add_argument("--dtype", choices=("float64", "float32"), default="float64")
+    export = _add_command(actions, "export", "compute golden values with 50 digits (minutes)")
+    export.add_argument("--out", metavar="FOLDER", required=True)
+
+
+def _add_command(commands: "_SubParsersAction[Any]", name: str, summary: str) -> _Parser:
     from argparse import RawDescriptionHelpFormatter  # noqa: PLC0415
 
     return commands.add_parser(

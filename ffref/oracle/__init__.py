@@ -1,0 +1,69 @@
+"""The oracle: someone else's Forward-Forward code, checked against values known to the last digit.
+
+>>> from ffref import oracle
+>>> case = oracle.cases(family="ff", dialect="loewex")[0]
+>>> mine = {"d_weight": oracle.evaluate(case)["d_weight"]}  # here: what your code computed
+>>> oracle.check(case, mine).ok
+True
+
+How it is built, from the bottom up, each part knowing only those before it:
+
+- `specs`: what a layer's local step computes, as plain data; `dialects`: what known codes compute.
+- `families`: the library's own evaluation of a case, one file a family, with axes and natural
+  scales.
+- `case`, `golden`: a case with its arrays, and the registry on disk, read without mpmath.
+- `comparison`, `report`, `layouts`, `tolerances`: `compare` and `check`.
+- `definitions`: which cases exist; `truth`: the scalar formulation with 50 digits, which imports
+  nothing of the library's formulas; `making`, `exactness`: golden values, and what the float64
+  path's error is.
+
+docs/oracle.md has the formats, the dialects and how tolerances were measured.
+"""
+
+from ffref.oracle.case import Case, Golden, new_case
+from ffref.oracle.comparison import check, compare
+from ffref.oracle.dialects import DIALECTS, Dialect, dialect_spec
+from ffref.oracle.evaluation import evaluate
+from ffref.oracle.exactness import Precision, precision
+from ffref.oracle.golden import cases, find_case
+from ffref.oracle.layouts import LAYOUTS, inputs_in
+from ffref.oracle.making import export
+from ffref.oracle.report import Finding, MismatchError, Report
+from ffref.oracle.specs import (
+    FFSpec,
+    HFFSpec,
+    LabelSpec,
+    LayerSpec,
+    NormSpec,
+    PeerSpec,
+    RecurrentSpec,
+)
+
+__all__ = [
+    "DIALECTS",
+    "LAYOUTS",
+    "Case",
+    "Dialect",
+    "FFSpec",
+    "Finding",
+    "Golden",
+    "HFFSpec",
+    "LabelSpec",
+    "LayerSpec",
+    "MismatchError",
+    "NormSpec",
+    "PeerSpec",
+    "Precision",
+    "RecurrentSpec",
+    "Report",
+    "cases",
+    "check",
+    "compare",
+    "dialect_spec",
+    "evaluate",
+    "export",
+    "find_case",
+    "inputs_in",
+    "new_case",
+    "precision",
+]
