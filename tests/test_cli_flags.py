@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import struct
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -124,6 +125,11 @@ OTHER = {
     "--json": "test_json_is_json",
     "--split": "test_split_chooses_the_part",
     "--proba": "test_proba_adds_columns",
+    "--seeds": "test_seeds_epochs_and_seconds_count",
+    "--seconds": "test_seeds_epochs_and_seconds_count",
+    "--workers": "test_workers_are_processes_at_a_time",
+    "--scheduler": "test_scheduler_chooses_the_engine",
+    "--grid": "test_grid_chooses_the_values",
     "--quick": "test_quick_belongs_to_bench",  # what it does: tests/test_cli_bench.py
     "--help": "test_help_leaves",
 }
@@ -250,6 +256,62 @@ def test_quick_belongs_to_bench():
     assert build_parser().parse_args(["bench", "--quick"]).quick
     assert not build_parser().parse_args(["bench"]).quick
     assert run("train", "--quick").code == 2
+
+
+def _jobs(monkeypatch, *arguments):
+    """What `ffref compare` or `ffref sweep` hands to `run_jobs`, which does not run."""
+    handed = {}
+
+    def run_jobs(jobs, folder, **choices):
+        handed.update(jobs=jobs, folder=folder, **choices)
+        return []
+
+    monkeypatch.setattr("ffref.cli.jobs.run_jobs", run_jobs)
+    monkeypatch.setattr("ffref.cli.jobs.write_tables", lambda *_: [])
+    run_well(*arguments)
+    return handed
+
+
+def test_seeds_epochs_and_seconds_count(monkeypatch):
+    plain = _jobs(monkeypatch, "compare", "ff", "hff")["jobs"]
+    assert [(j.algorithm, j.seed, j.parameters["max_iter"]) for j in plain] == [
+        ("ff", 0, 20),
+        ("hff", 0, 20),
+    ]
+    more = ("--seeds", "2", "--epochs", "3", "--seconds", "1.5")
+    (first, second) = _jobs(monkeypatch, "compare", "ff", *more)["jobs"]
+    assert (first.seed, second.seed) == (0, 1)
+    assert (second.parameters, second.seconds) == ({"max_iter": 3}, 1.5)
+
+
+def test_grid_chooses_the_values(monkeypatch):
+    grid = ("--grid", "hidden", "8", "8,7", "--grid", "calibrated", "yes", "no")
+    jobs = _jobs(monkeypatch, "sweep", "hff", *grid, "--seeds", "1")["jobs"]
+    assert [j.parameters for j in jobs] == [
+        {"hidden_layer_sizes": sizes, "calibrated": switch}
+        for sizes in ((8,), (8, 7))
+        for switch in (True, False)
+    ]
+
+
+def test_workers_are_processes_at_a_time(monkeypatch):
+    handed = _jobs(monkeypatch, "compare", "ff", "--workers", "3", "--threads", "2")
+    assert (handed["workers"], handed["threads"], handed["executor"]) == (3, 2, None)
+    assert _jobs(monkeypatch, "sweep", "ff")["threads"] == 1
+
+
+def test_scheduler_chooses_the_engine(monkeypatch):
+    asked = []
+
+    def engine(address):
+        asked.append(address)
+        return nullcontext("an executor")
+
+    monkeypatch.setattr("ffref.cli.jobs.dask_executor", engine)
+    handed = _jobs(monkeypatch, "sweep", "ff", "--scheduler", "tcp://host:1")
+    assert asked == ["tcp://host:1"]
+    assert handed["executor"] == "an executor"
+    assert run("sweep", "ff", "--scheduler", "tcp://host:1", "--workers", "2").code == 2
 
 
 def test_data_chooses_the_samples():

@@ -6,6 +6,7 @@ from ffref._checks import check_count, check_positive
 from ffref.baselines import Inference, predictive_coding_step
 from ffref.estimators._parameters import classifier
 from ffref.estimators.backprop import WholeNetwork
+from ffref.layers import INITIAL_GAIN
 from ffref.method import setting
 from ffref.training import Step
 
@@ -27,7 +28,7 @@ class PredictiveCodingClassifier(WholeNetwork):
     >>> import ffref
     >>> X, y = ffref.data.load("digits")
     >>> model = ffref.PredictiveCodingClassifier(
-    ...     hidden_layer_sizes=(64,), max_iter=15, relaxation_steps=10, random_state=0
+    ...     hidden_layer_sizes=(64,), max_iter=15, learning_rate_init=0.003, random_state=0
     ... )
     >>> model.fit(X, y).score(*ffref.data.load("digits", split="test")) > 0.9
     True
@@ -55,6 +56,10 @@ class PredictiveCodingClassifier(WholeNetwork):
         "back-propagation",
         check=check_positive,
     )
+
+    def _gain(self) -> float:
+        # He's start gives outputs of mean square 2, which squared error must first unlearn
+        return INITIAL_GAIN["lecun"]
 
     def _step(self, features: int, classes: int) -> Step:
         inference = Inference(
