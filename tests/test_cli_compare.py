@@ -91,7 +91,7 @@ def test_a_failed_variant_is_said_and_is_an_exit_code():
         (("compare", "--seeds", "0"), "seeds must be a whole number"),
         (("compare", "--epochs", "0"), "epochs must be a whole number"),
         (("compare", "--seconds", "-1"), "seconds must be above 0"),
-        (("compare", "ff", "--workers", "-2"), ""),
+        (("compare", "ff", "--workers", "-2"), "--workers must be"),
         (("compare", "--test-fraction", "0.5"), "has a split of its own"),
         (("compare", "--data", "nowhere.npz"), "nowhere.npz"),
         (("sweep",), "ALGORITHM"),

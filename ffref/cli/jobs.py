@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from ffref._checks import require
+from ffref._checks import check_count, require
 from ffref.experiments import (
     DEFAULT_TEST_FRACTION,
     Job,
@@ -16,6 +16,7 @@ from ffref.experiments import (
     check_data_dir,
     dask_executor,
     is_one_part,
+    load_train_test,
     markdown,
     run_jobs,
     write_tables,
@@ -33,14 +34,10 @@ def subject_of(options: Namespace) -> Subject:
         f"--test-fraction does nothing for {data}, which has a split of its own",
     )
     check_data_dir(data, getattr(options, "data_dir", None))
-    return Subject(
-        data,
-        getattr(options, "data_dir", None),
-        getattr(options, "test_fraction", DEFAULT_TEST_FRACTION),
-        options.seeds,
-        options.epochs,
-        options.seconds,
-    )
+    data_dir = getattr(options, "data_dir", None)
+    test_fraction = getattr(options, "test_fraction", DEFAULT_TEST_FRACTION)
+    load_train_test(data, data_dir, test_fraction=test_fraction)  # refused here, not in each job
+    return Subject(data, data_dir, test_fraction, options.seeds, options.epochs, options.seconds)
 
 
 def run_and_report(options: Namespace, jobs: Sequence[Job], default_folder: str) -> int:
@@ -49,6 +46,8 @@ def run_and_report(options: Namespace, jobs: Sequence[Job], default_folder: str)
         options.scheduler is None or options.workers is None,
         "--workers does nothing beside --scheduler, which has its own",
     )
+    if options.workers is not None:
+        check_count(options.workers, "--workers")
     name = options.command
     folder = Path(getattr(options, "out", default_folder)).expanduser()
     threads = getattr(options, "threads", 1)
