@@ -110,6 +110,10 @@ class Unsupervised(NamedTuple):
     """(choices, x, rng) -> as many negative samples"""
 
 
+class SelfContrastive(NamedTuple):
+    """No layer sees a label: samples beside themselves against samples beside others."""
+
+
 @dataclass(frozen=True)
 class NoChoices:
     """Of a method without settings of its own."""
@@ -141,7 +145,7 @@ class Method(NamedTuple):
     """first line of the classifier's documentation"""
     source: str
     """the paper"""
-    family: OnePass | Contrastive | Unsupervised
+    family: OnePass | Contrastive | Unsupervised | SelfContrastive
     objective: Callable[[Any, LayerPlace], Objective]
     """(choices, place) -> the objective of the layer at that place"""
     choices: type = NoChoices

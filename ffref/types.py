@@ -16,6 +16,10 @@ Array = NDArray[np.floating[Any]]
 Labels = NDArray[np.int64]
 """(batch,) class indices 0 .. classes - 1."""
 
+Tuples = NDArray[np.int64]
+"""(batch, members) row numbers for each row as an anchor: one of its class first, then others of
+other classes; -1 where there is none."""
+
 Params = tuple[Array, ...]
 """An objective's own arrays, `()` when there are none: first those that are learned by gradient,
 then state that is not (moving-average prototypes, running means)."""
@@ -82,6 +86,8 @@ class LayerContext(NamedTuple):
     network_goodness: Array | None = None
     """(batch,) summed goodness of all layers, from a pass through the network before the step;
     None but for an algorithm that asks for it"""
+    tuples: Tuples | None = None
+    """rows of the batch to which each row is compared, where an objective compares rows"""
 
 
 class Evaluation(NamedTuple):
@@ -99,6 +105,15 @@ class Evaluation(NamedTuple):
     through the relu's gate, so that silent units get it too"""
 
 
+class Census(NamedTuple):
+    """What a layer takes from all training samples at once, with its weights at rest."""
+
+    sums: Callable[[Array, Labels, Params], tuple[Array, ...]]
+    """(activity, labels, params) of a part of the samples -> arrays that add up over all parts"""
+    params: Callable[[Params, tuple[Array, ...]], Params]
+    """(params, sums over all samples) -> params"""
+
+
 class Objective(NamedTuple):
     """One layer's local objective: choices bound, arrays left open."""
 
@@ -113,3 +128,7 @@ class Objective(NamedTuple):
     evaluate: Callable[[Array, LayerContext, Params], Evaluation]
     """(activity, context, params) -> what `loss` and `grads` return, made of the same pieces, and
     what is logged"""
+    compares_rows: bool = False
+    """whether the context must bring `tuples`"""
+    census: Census | None = None
+    """taken at the end of each epoch; None for most"""

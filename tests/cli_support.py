@@ -14,7 +14,7 @@ import numpy as np
 import ffref
 from ffref.cli.main import main
 
-TINY = ("--hidden", "8,8", "--epochs", "2", "--batch-size", "32")
+TINY = ("--hidden", "12,12", "--epochs", "2", "--batch-size", "32")
 
 
 class Outcome(NamedTuple):

@@ -38,6 +38,11 @@ def kind_of(method):
     return getattr(ffref, f"{method.title}Classifier")
 
 
+def small_of(method, **parameters):
+    """Small, with units that three classes can share."""
+    return small(kind_of(method), hidden_layer_sizes=(9, 6), **parameters)
+
+
 # -- every registered method ---------------------------------------------------------------------
 
 
@@ -69,13 +74,13 @@ def test_documentation_and_signature(method):
 @each_method
 def test_fits_saves_loads_and_goes_on(method, tmp_path):
     X, y = blobs()
-    model = small(kind_of(method), max_iter=3)
+    model = small_of(method, max_iter=3)
     next(model.fit_epochs(X, y))
     model.save(tmp_path / "model.npz")
     loaded = ffref.load(tmp_path / "model.npz")
     assert type(loaded) is type(model)
     assert [record.epoch for record in loaded.fit_epochs(X, y, resume=True)] == [2, 3]
-    whole = small(kind_of(method), max_iter=3).fit(X, y)
+    whole = small_of(method, max_iter=3).fit(X, y)
     assert np.array_equal(loaded.goodness(X), whole.goodness(X))
     assert all(np.isfinite(loss) for record in whole.history_ for loss in record.loss)
     for twin in (pickle.loads(pickle.dumps(whole)), copy.deepcopy(whole)):

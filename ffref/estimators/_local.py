@@ -29,6 +29,7 @@ from ffref.training import (
     hidden_representation,
     layer_scores,
     local_step,
+    take_census,
 )
 from ffref.types import Array
 
@@ -99,7 +100,8 @@ class LocalClassifier(LayerReadout):
     def _step(self, features: int, classes: int) -> Step:
         algorithm = self._algorithm(features, classes)
         step = partial(local_step, algorithm, self._optimizer())
-        return Step(step, layers=len(self._descriptions()))
+        finish = partial(take_census, algorithm)
+        return Step(step, layers=len(self._descriptions()), finish=finish)
 
     def _network(self, layers: tuple[LocalLayer, ...]) -> Network:
         """Give the arrays of a checkpoint their kinds, which no file holds."""

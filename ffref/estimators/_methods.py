@@ -11,8 +11,26 @@ from ffref.estimators._base import ChosenStart
 from ffref.estimators._labelled import LabelledSamples, NeutralSoftmax
 from ffref.estimators._layers import AnyLayers
 from ffref.estimators._parameters import classifier
-from ffref.method import Contrastive, LayerPlace, Method, OnePass, OwnParams, Unsupervised, setting
-from ffref.training import Algorithm, contrastive, one_pass, unsupervised
+from ffref.method import (
+    Contrastive,
+    LayerPlace,
+    Method,
+    OnePass,
+    OwnParams,
+    SelfContrastive,
+    Unsupervised,
+    setting,
+)
+from ffref.training import (
+    Algorithm,
+    LocalLayer,
+    Network,
+    beside_itself,
+    contrastive,
+    one_pass,
+    self_contrastive,
+    unsupervised,
+)
 from ffref.types import Array, Objective
 
 
@@ -93,11 +111,37 @@ class UnsupervisedClassifier(MethodClassifier, NeutralSoftmax):
         )
 
 
+@classifier
+class SelfContrastiveClassifier(MethodClassifier, NeutralSoftmax):
+    """Base of methods whose layers see samples in pairs, and no label."""
+
+    family: ClassVar[SelfContrastive]
+
+    readout: str = setting(
+        default="softmax",
+        help="a softmax on the normalised activity of all layers but the first",
+        choices=("softmax",),
+        shapes=True,
+    )
+
+    def _algorithm(self, features: int, classes: int) -> Algorithm:
+        objectives = self._objectives(self._places(features, classes))
+        return self_contrastive(objectives, readout=self._readout_training())
+
+    def _network(self, layers: tuple[LocalLayer, ...]) -> Network:
+        network = super()._network(layers)
+        return network._replace(input_norm=beside_itself(network.input_norm))
+
+
 _FAMILIES: dict[type, tuple[type[MethodClassifier], str]] = {
     OnePass: (OnePassClassifier, "No negative samples, and one pass to predict."),
     Contrastive: (ContrastiveClassifier, "To predict, every label is tried."),
     Unsupervised: (
         UnsupervisedClassifier,
+        "No layer sees a label, and a softmax predicts.",
+    ),
+    SelfContrastive: (
+        SelfContrastiveClassifier,
         "No layer sees a label, and a softmax predicts.",
     ),
 }

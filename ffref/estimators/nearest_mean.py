@@ -1,4 +1,9 @@
-"""The class with the nearest mean, on features that another classifier has learned."""
+"""The class with the nearest mean, on features that another classifier has learned.
+
+Paper: Snell, Swersky & Zemel (2017), "Prototypical Networks for Few-shot Learning",
+arXiv:1703.05175, section 2.2; on features that are frozen, so that nothing has a gradient.
+Derivation: docs/derivations/nearest_mean.md, equations NCM.1 and NCM.2.
+"""
 
 from typing import Any, Self
 
@@ -10,7 +15,7 @@ from ffref.estimators._validation import (
     encode_labels,
     not_fitted_error,
 )
-from ffref.formulas import class_means, nearest_mean_scores, softmax
+from ffref.formulas import class_means, class_sums, negative_squared_distance, softmax
 from ffref.types import Array
 
 
@@ -18,8 +23,7 @@ class NearestMeanClassifier:
     """Classes as the mean of their samples' features, which stay as they are.
 
     Takes what `transform` of any classifier gives. It has no parameters, and a class needs a
-    single sample, whether or not the features were learned with it. Formula and source:
-    `ffref.formulas.nearest_mean`.
+    single sample, whether or not the features were learned with it.
 
     Attributes
     ----------
@@ -49,7 +53,8 @@ class NearestMeanClassifier:
         target = check_targets(y, len(features))
         classes = np.unique(target)
         labels = encode_labels(target, classes, owner)
-        self.means_ = class_means(features, labels, classes=len(classes))
+        sums, counts = class_sums(features, labels, classes=len(classes))
+        self.means_ = class_means(sums, counts, features.dtype)  # (NCM.1)
         self.classes_ = classes
         return self
 
@@ -60,7 +65,7 @@ class NearestMeanClassifier:
             raise not_fitted_error(f"this {owner} is not fitted yet; call fit first")
         units = self.means_.shape[1]
         features = np.asarray(check_samples(X, expected_features=units, owner=owner))
-        return nearest_mean_scores(features, self.means_)
+        return negative_squared_distance(features, self.means_)  # (NCM.2)
 
     def predict(self, X: Any) -> np.ndarray:
         """Class of the nearest mean, (samples,)."""

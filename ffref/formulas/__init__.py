@@ -4,6 +4,7 @@
 Derivations: docs/derivations/formulas.md.
 """
 
+from ffref.formulas.by_class import class_means, class_sums, group_mean, group_mean_vjp
 from ffref.formulas.calibration import expected_calibration_error
 from ffref.formulas.diagnostics import (
     LayerDiagnostics,
@@ -36,7 +37,6 @@ from ffref.formulas.goodness import (
     sum_of_squares,
     sum_of_squares_grad,
 )
-from ffref.formulas.nearest_mean import class_means, nearest_mean_scores
 from ffref.formulas.norms import (
     NORMS,
     l2_normalize,
@@ -52,12 +52,36 @@ from ffref.formulas.recipes import (
     starting_goodness,
     warn_if_mixed,
 )
+from ffref.formulas.representation import (
+    RepresentationDiagnostics,
+    class_cosine,
+    effective_rank,
+    linear_cka,
+    participation_ratio,
+    representation_diagnostics,
+    saturated_unit_share,
+)
 from ffref.formulas.score_weights import (
     score_weights_loss,
     score_weights_loss_grad,
     weighted_scores,
 )
-from ffref.formulas.similarity import cosine_similarity, cosine_similarity_vjp
+from ffref.formulas.similarity import (
+    COSINE,
+    DOT,
+    EUCLIDEAN,
+    MAHALANOBIS,
+    SIMILARITIES,
+    Similarity,
+    cosine_similarity,
+    cosine_similarity_vjp,
+    dot_similarity,
+    dot_similarity_vjp,
+    mahalanobis_similarity,
+    mahalanobis_similarity_vjp,
+    negative_squared_distance,
+    negative_squared_distance_vjp,
+)
 from ffref.formulas.softmax import (
     log_mean_exp,
     log_mean_exp_grad,
@@ -69,43 +93,64 @@ from ffref.formulas.softmax import (
 )
 
 __all__ = [
+    "COSINE",
+    "DOT",
+    "EUCLIDEAN",
     "GOODNESS",
     "GOODNESS_RECIPES",
+    "MAHALANOBIS",
     "MEAN_OF_SQUARES",
     "NEGATIVE_MEAN_OF_SQUARES",
     "NEGATIVE_SUM_OF_SQUARES",
     "NORMS",
+    "SIMILARITIES",
     "SUM_OF_SQUARES",
     "GoodnessRecipe",
     "LayerDiagnostics",
+    "RepresentationDiagnostics",
+    "Similarity",
+    "class_cosine",
     "class_means",
+    "class_sums",
     "cosine_similarity",
     "cosine_similarity_vjp",
     "dead_unit_share",
+    "dot_similarity",
+    "dot_similarity_vjp",
+    "effective_rank",
     "expected_calibration_error",
+    "group_mean",
+    "group_mean_vjp",
     "l2_normalize",
     "l2_normalize_vjp",
     "layer_diagnostics",
     "layer_normalize",
     "layer_normalize_vjp",
+    "linear_cka",
     "log_mean_exp",
     "log_mean_exp_grad",
     "log_sum_exp",
     "log_sum_exp_grad",
+    "mahalanobis_similarity",
+    "mahalanobis_similarity_vjp",
     "mean_goodness",
     "mean_of_squares",
     "mean_of_squares_grad",
-    "nearest_mean_scores",
     "negative_mean_of_squares",
     "negative_mean_of_squares_grad",
+    "negative_squared_distance",
+    "negative_squared_distance_vjp",
     "negative_sum_of_squares",
     "negative_sum_of_squares_grad",
     "pairwise_error",
+    "participation_ratio",
     "relu",
     "relu_grad",
     "relu_vjp",
+    "representation_diagnostics",
     "rms_normalize",
     "rms_normalize_vjp",
+    "saturated_unit_share",
     "score_weights_loss",
     "score_weights_loss_grad",
     "sigmoid",

@@ -1,4 +1,4 @@
-"""Label encodings, wrong labels, hybrid images, other rows and contrastive batches."""
+"""Label encodings, wrong labels, hybrid images, other rows, self-contrast, batches."""
 
 from ffref.negatives.batches import (
     contrastive_batch,
@@ -27,12 +27,14 @@ from ffref.negatives.hybrids import (
     mask_statistics,
 )
 from ffref.negatives.other_rows import (
+    class_tuples,
     gaussian_noise,
     other_class_row,
     other_row,
     same_class_row,
     shuffled_features,
 )
+from ffref.negatives.self_contrast import self_contrast
 from ffref.negatives.wrong_labels import share_with_true_label, uniform_wrong_label
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "append_neutral_label",
     "bind_label_encoding",
     "blurred_masks",
+    "class_tuples",
     "contrastive_batch",
     "gaussian_noise",
     "hard_wrong_label",
@@ -60,6 +63,7 @@ __all__ = [
     "overlay_neutral_label",
     "paired_context",
     "same_class_row",
+    "self_contrast",
     "share_with_true_label",
     "shuffled_features",
     "uniform_wrong_label",

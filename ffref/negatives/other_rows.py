@@ -6,7 +6,7 @@ Each function returns row numbers or new rows, and never a row itself as its own
 import numpy as np
 
 from ffref._checks import check_count, check_labels, check_matrix, require
-from ffref.types import Array, Labels
+from ffref.types import Array, Labels, Tuples
 
 Rows = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -77,6 +77,49 @@ def other_class_row(labels: Labels, *, rng: np.random.Generator) -> Rows:
     )
     drawn = rng.integers(0, len(order) - count)
     return order[np.where(drawn < start, drawn, drawn + count)]
+
+
+def class_tuples(labels: Labels, *, classes: int, rng: np.random.Generator) -> Tuples:
+    """Draw for each row another one of its class, then one of each other class, (batch, classes).
+
+    Column 0: another row of the same class, -1 where the row is alone in its class. Column k: a
+    row of class (own + k) mod classes, -1 where the batch has none. All rows of a class are
+    equally likely.
+
+    Parameters
+    ----------
+    labels : (batch,) whole numbers in 0 .. classes - 1
+    classes : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    (batch, classes) int64
+
+    Examples
+    --------
+    Classes 0 and 2 are there, class 1 is not, and class 2 has one row only.
+
+    >>> import numpy as np
+    >>> class_tuples(np.array([0, 0, 2]), classes=3, rng=np.random.default_rng(0))[:2]
+    array([[ 1, -1,  2],
+           [ 0, -1,  2]])
+    """
+    check_count(classes, "classes")
+    labels = np.asarray(labels)
+    check_labels(labels, len(labels), classes)
+    order = np.argsort(labels, kind="stable")
+    count = np.bincount(labels, minlength=classes)
+    start = np.cumsum(count) - count
+    wanted = (labels[:, None] + np.arange(classes)) % classes
+    offered = count[wanted]
+    offered[:, 0] -= 1  # but itself
+    drawn = rng.integers(0, np.maximum(offered, 1))
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    position = start[wanted] + drawn
+    position[:, 0] += position[:, 0] >= place
+    return np.where(offered > 0, order[np.minimum(position, len(order) - 1)], -1)
 
 
 def gaussian_noise(x: Array, *, rng: np.random.Generator) -> Array:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ffref._checks import check_floating, check_number, check_polarity, require
-from ffref.types import Array, Evaluation, LayerContext, Objective, Params
+from ffref.types import Array, Census, Evaluation, Labels, LayerContext, Objective, Params
 
 PEER_STRENGTH = 0.03
 """lambda of Hinton's code."""
@@ -216,7 +216,13 @@ def with_peer_rule(
     def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
         return objective.grads(activity, context, params[:-1])
 
-    return Objective(loss, grads, _advance(objective, choices["momentum"]), evaluate)
+    return objective._replace(
+        loss=loss,
+        grads=grads,
+        advance=_advance(objective, choices["momentum"]),
+        evaluate=evaluate,
+        census=_before_mean(objective.census),
+    )
 
 
 def with_peer_loss(
@@ -246,7 +252,13 @@ def with_peer_loss(
             + peer_loss_grad(activity, polarity, running_mean, **choices),
         )
 
-    return Objective(loss, grads, _advance(objective, choices["momentum"]), evaluate)
+    return objective._replace(
+        loss=loss,
+        grads=grads,
+        advance=_advance(objective, choices["momentum"]),
+        evaluate=evaluate,
+        census=_before_mean(objective.census),
+    )
 
 
 def _advance(
@@ -257,6 +269,20 @@ def _advance(
         return (*objective.advance(activity, context, params[:-1]), moved)
 
     return advance
+
+
+def _before_mean(census: Census | None) -> Census | None:
+    """Census of an objective whose params have the running mean behind them."""
+    if census is None:
+        return None
+
+    def sums(activity: Array, labels: Labels, params: Params) -> tuple[Array, ...]:
+        return census.sums(activity, labels, params[:-1])
+
+    def params_after(params: Params, sums: tuple[Array, ...]) -> Params:
+        return (*census.params(params[:-1], sums), params[-1])
+
+    return Census(sums, params_after)
 
 
 def _deviation(moved_mean: Array) -> Array:

@@ -1,6 +1,14 @@
 """Optimisers, schedules, the local step, the loop, checkpoints and prediction."""
 
-from ffref.training.algorithm import Algorithm, contrastive, one_pass, unsupervised
+from ffref.training.algorithm import (
+    Algorithm,
+    beside_itself,
+    contrastive,
+    one_pass,
+    self_contrastive,
+    unsupervised,
+)
+from ffref.training.census import take_census
 from ffref.training.classes import insert_classes
 from ffref.training.diagnosis import diagnose
 from ffref.training.loop import (
@@ -67,6 +75,7 @@ __all__ = [
     "Step",
     "TrainingState",
     "activities",
+    "beside_itself",
     "bind_optimizer",
     "contrastive",
     "diagnose",
@@ -89,6 +98,8 @@ __all__ = [
     "recurrent_local_grads",
     "recurrent_scores",
     "recurrent_step",
+    "self_contrastive",
+    "take_census",
     "total_epochs",
     "unsupervised",
     "with_warmup",

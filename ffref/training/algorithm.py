@@ -6,6 +6,7 @@ class scores off each layer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,17 +14,20 @@ import numpy as np
 from ffref._checks import require
 from ffref.negatives import (
     LabelEncoding,
+    class_tuples,
     contrastive_batch,
     hard_wrong_label,
     labelled_context,
     labelled_rows,
+    other_row,
     paired_context,
+    self_contrast,
     uniform_wrong_label,
     wrong_class_probabilities,
 )
 from ffref.training.network import Network, activities, activities_above, layer_activity
 from ffref.training.readout import ReadoutTraining
-from ffref.types import Array, Goodness, Labels, LayerContext, LayerInput, Objective, Params
+from ffref.types import Array, Goodness, Labels, LayerContext, LayerInput, Norm, Objective, Params
 
 Batch = Callable[
     [Network, Array, Labels, Array | None, np.random.Generator], tuple[LayerInput, LayerContext]
@@ -112,13 +116,64 @@ def unsupervised(
         inputs = np.concatenate([x, negatives(x, rng)])
         return network.input_norm.value(inputs), paired_context(labels, x.dtype)
 
+    return unlabelled(objectives, batch, readout)
+
+
+def unlabelled(
+    objectives: Sequence[Objective], batch: Batch, readout: ReadoutTraining
+) -> Algorithm:
+    """Layers that never see a label, however their batches are made.
+
+    A sample that is alone in its batch has no other to be mixed with: it is a positive only.
+    """
+
+    def batch_or_alone(
+        network: Network, x: Array, labels: Labels, logits: Array | None, rng: np.random.Generator
+    ) -> tuple[LayerInput, LayerContext]:
+        if len(x) == 1:
+            return network.input_norm.value(x), labelled_context(labels, x.dtype)
+        return batch(network, x, labels, logits, rng)
+
     def scores(network: Network, x: Array) -> Array:
         raise ValueError(
             "these layers never saw a label, so that none has a goodness of its own; read the "
             "classes off the softmax readout"
         )
 
-    return Algorithm(objectives, batch, scores, lambda x: x, readout)
+    return Algorithm(objectives, batch_or_alone, scores, lambda x: x, readout)
+
+
+def self_contrastive(objectives: Sequence[Objective], *, readout: ReadoutTraining) -> Algorithm:
+    """Samples beside themselves against samples beside others, no label; for SCFF.
+
+    The network's input norm must be `beside_itself` of one: it makes a positive of a sample.
+    """
+
+    def batch(
+        network: Network, x: Array, labels: Labels, logits: Array | None, rng: np.random.Generator
+    ) -> tuple[LayerInput, LayerContext]:
+        halves = network.input_norm.value(x) / 2
+        others = other_row(len(x), rng=rng)
+        return self_contrast(halves, others), paired_context(labels, x.dtype)
+
+    return unlabelled(objectives, batch, readout)
+
+
+def beside_itself(norm: Norm) -> Norm:
+    """A norm whose rows are counted twice: a layer sees N(x) + N(x), as a positive of SCFF.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ffref.formulas import NORMS
+    >>> beside_itself(NORMS["l2"]).value(np.array([[3.0, 4.0]]))
+    array([[1.2, 1.6]])
+    """
+    return Norm(partial(_twice, norm.value), partial(_twice, norm.vjp))
+
+
+def _twice(function: Callable[..., Array], *arrays: Array) -> Array:
+    return 2 * function(*arrays)
 
 
 def one_pass(
@@ -132,7 +187,11 @@ def one_pass(
     def batch(
         network: Network, x: Array, labels: Labels, logits: Array | None, rng: np.random.Generator
     ) -> tuple[LayerInput, LayerContext]:
-        return network.input_norm.value(x), labelled_context(labels, x.dtype)
+        context = labelled_context(labels, x.dtype)
+        if any(objective.compares_rows for objective in objectives):
+            tuples = class_tuples(labels, classes=int(labels.max()) + 1, rng=rng)
+            context = context._replace(tuples=tuples)
+        return network.input_norm.value(x), context
 
     def scores(network: Network, x: Array) -> Array:
         layers = zip(class_scores, network.layers, activities(network, x), strict=True)

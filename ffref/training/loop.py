@@ -26,6 +26,8 @@ class Step(NamedTuple):
     """(state, x, labels, *, rng, learning_rate, trained) -> (state, reports by layer)"""
     layers: int
     """number of layers that have a report"""
+    finish: Callable[[TrainingState, Samples, Labels], None] | None = None
+    """(state, all samples, their labels): at the end of each epoch, in place; None for most"""
 
 
 class Plan(NamedTuple):
@@ -139,6 +141,8 @@ def epochs(
             tally.add(reports, len(rows), epoch + 1)
             if progress is not None:
                 progress(epoch + 1, batch + 1, batches)
+        if step.finish is not None:
+            step.finish(state, x, labels)
         loss, accuracy = tally.means()
         seconds = perf_counter() - started
         yield state, EpochRecord(epoch + 1, loss, accuracy, learning_rate, seconds)
