@@ -133,6 +133,7 @@ def test_figures_show_what_was_measured(tmp_path):
     assert last == pytest.approx(results[0]["measured"]["train_seconds"])
     (axes,) = separation_against_depth(rows).axes
     assert axes.lines[0].get_ydata().tolist() == list(rows[0].separation)
-    assert len(axes.lines[1].get_ydata()) == 1  # back-propagation scores at the top alone
+    assert axes.lines[0].get_xdata().tolist() == [1, 2]
+    assert axes.lines[1].get_xdata().tolist() == [3]  # back-propagation scores at the top alone
     (axes,) = accuracy_by_variant(rows).axes
     assert {label.get_text() for label in axes.get_yticklabels()} == {"hff", "backprop"}

@@ -236,6 +236,7 @@ def result(variant, seed, accuracy, **more):
         "layer_accuracy": [accuracy, accuracy / 2],
         "nearest_mean_accuracy": accuracy,
         "separation": [1.0, None],
+        "layers": 2,
         "learned_numbers": 1234,
         "accuracy_by_epoch": [accuracy],
         "measured": measured,

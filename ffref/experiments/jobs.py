@@ -167,6 +167,7 @@ def _result(job: Job, run: Run, curve: list[float]) -> dict[str, Any]:
         "readout_accuracy": tested["readout_accuracy"],
         "nearest_mean_accuracy": _nearest_mean_accuracy(run.classifier, run.data),
         "separation": _separation(run.classifier, run.data),
+        "layers": len(run.classifier.state_.network.layers),
         "learned_numbers": _learned_numbers(run.classifier),
         "accuracy_by_epoch": curve,
     }

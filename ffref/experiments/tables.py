@@ -29,6 +29,8 @@ class Row(NamedTuple):
     layer_accuracy: tuple[float, ...] | None
     nearest_mean_accuracy: float | None
     separation: tuple[float | None, ...] | None
+    layers: int | None
+    """with weights, an output layer included; a network with one loss scores at the top alone"""
     epochs: float | None
     train_seconds: float | None
     inference_seconds_per_1000: float | None
@@ -85,6 +87,7 @@ def _row(results: list[dict[str, Any]]) -> Row:
         _by_layer([result["layer_accuracy"] for result in done]),
         float(np.mean([result["nearest_mean_accuracy"] for result in done])),
         _by_layer([result["separation"] for result in done]),
+        done[0]["layers"],
         float(np.mean([result["epochs"] for result in done])),
         float(np.mean([one["train_seconds"] for one in measured])),
         float(np.mean([one["inference_seconds_per_1000"] for one in measured])),

@@ -53,14 +53,18 @@ def accuracy_against_epochs(results: Sequence[dict[str, Any]]) -> Figure:
 
 
 def separation_against_depth(rows: Sequence[Row]) -> Figure:
-    """Margin of the true class in units of its spread, layer by layer, mean over seeds."""
+    """Margin of the true class in units of its spread, layer by layer, mean over seeds.
+
+    A network that scores the classes at its top alone is one point there.
+    """
     figure, axes = _axes("layer", "separation: margin's mean / standard deviation")
     deepest = 1
     for row, style in zip(rows[:_NAMED], _styles(), strict=False):
         layers = [np.nan if one is None else one for one in row.separation or ()]
         if layers:
-            deepest = max(deepest, len(layers))
-            axes.plot(1 + np.arange(len(layers)), layers, marker="o", label=row.variant, **style)
+            top = row.layers or len(layers)
+            deepest = max(deepest, top)
+            axes.plot(top + 1 + np.arange(-len(layers), 0), layers, marker="o", label=row.variant, **style)
     axes.set_xticks(range(1, deepest + 1))
     return _with_legend(figure)
 
