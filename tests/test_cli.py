@@ -85,7 +85,9 @@ def test_help_names_all_commands_and_flags():
 def test_run_folder_is_complete(trained):
     algorithm, folder, out = trained
     names = {path.name for path in folder.iterdir()}
-    assert names == {"config.json", "env.json", "metrics.jsonl", "checkpoint.npz", "figures"}
+    assert names == {
+        "config.json", "env.json", "train.toml", "metrics.jsonl", "checkpoint.npz", "figures",
+    }  # fmt: skip
     figures = {path.name for path in (folder / "figures").iterdir()}
     assert figures == FIGURES[algorithm]
     assert str(folder) in out

@@ -64,6 +64,29 @@ def _refused_by_all_commands(folder, says="checkpoint.npz"):
     assert tree(folder) == before
 
 
+# -- the settings --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 10**5,
+        b'{"a":' * 10**5,
+        b"9" * 5000,
+        b"\xff",
+        b" " * (10**6 + 1),
+        b"",
+        b"null",
+        b"[]",
+    ],
+    ids=lambda content: f"{content[:5]!r}, {len(content)}",
+)
+def test_settings_that_are_none(content, tmp_path):
+    (tmp_path / "run/config.json").write_bytes(content)
+    assert_refused(run("evaluate", "run"), "config.json")
+    assert_refused(run("train", "--resume", "run"), "config.json")
+
+
 # -- the checkpoint ------------------------------------------------------------------------------
 
 

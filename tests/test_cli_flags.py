@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import ffref
 from ffref.cli.flags import ALGORITHMS, FLAGS
@@ -133,6 +134,9 @@ OTHER = {
     "--threads": "test_threads_are_set",
     "--quiet": "test_quiet_prints_less",
     "--json": "test_json_is_json",
+    "--label": "test_label_names_the_column",
+    "--config": "test_config_has_settings",  # more: tests/test_cli_config.py
+    "--invert": "test_invert_exchanges_light_and_dark",  # more: tests/test_cli_own_data.py
     "--split": "test_split_chooses_the_part",
     "--proba": "test_proba_adds_columns",
     "--seeds": "test_seeds_epochs_and_seconds_count",
@@ -322,6 +326,40 @@ def test_scheduler_chooses_the_engine(monkeypatch):
     assert asked == ["tcp://host:1"]
     assert handed["executor"] == "an executor"
     assert run("sweep", "ff", "--scheduler", "tcp://host:1", "--workers", "2").code == 2
+
+
+def test_label_names_the_column():
+    with open("mine.csv", "w", encoding="utf-8") as file:
+        file.write("a,b\n" + "1,2\n3,4\n" * 5)
+    runs = [_train(name, "--label", name, data=("--data", "mine.csv")) for name in "ab"]
+    assert [config["label"] for _, config in runs] == ["a", "b"]
+    assert ffref.load("a").classes_.tolist() == [1, 3]
+
+
+def test_label_names_the_column_of_a_comparison(monkeypatch):
+    with open("mine.csv", "w", encoding="utf-8") as file:
+        file.write("a,b\n" + "1,2\n3,4\n" * 5)
+    (job,) = _jobs(monkeypatch, "compare", "ff", "--data", "mine.csv", "--label", "a")["jobs"]
+    assert job.label == "a"
+    assert run("compare", "ff", "--label", "a").code == 2
+
+
+def test_config_has_settings():
+    with open("run.toml", "w", encoding="utf-8") as file:
+        file.write("seed = 5\n")
+    assert _train("a", "--config", "run.toml")[1]["parameters"]["random_state"] == 5
+
+
+def test_invert_exchanges_light_and_dark():
+    X, y = blobs(features=6)  # with the border, 3 x 3 pixels
+    np.savez("pixels.npz", X=(X - X.min()) / np.ptp(X), y=y)
+    _train("a", data=("--data", "pixels.npz"))
+    Image.new("L", (3, 3), 200).save("light.png")
+    Image.new("L", (3, 3), 55).save("dark.png")
+    inverted = run_well("predict", "a", "light.png", "--invert").partition(",")[2]
+    assert (
+        inverted.replace("light", "dark") == run_well("predict", "a", "dark.png").partition(",")[2]
+    )
 
 
 def test_data_chooses_the_samples():

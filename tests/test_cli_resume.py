@@ -237,7 +237,7 @@ def test_divergence_is_one_line_that_names_layer_and_epoch(kind, layer, tmp_path
     assert "epoch " in outcome.err
     assert "test accuracy" not in outcome.out
     assert {path.name for path in (tmp_path / "run").iterdir()} <= {
-        "config.json", "env.json", "metrics.jsonl", "checkpoint.npz",
+        "config.json", "env.json", "train.toml", "metrics.jsonl", "checkpoint.npz",
     }  # fmt: skip
 
 

@@ -258,8 +258,8 @@ def test_runs_on_folders_go_on(shards, tmp_path, monkeypatch, no_figures):
 def test_folders_that_do_not_fit(tmp_path, monkeypatch, no_figures):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    assert_refused(run("train", "--data", "empty"), "empty: expected .npz files in this folder")
-    assert_refused(run("train", "--data", "nowhere"), "or of a folder of them")
+    assert_refused(run("train", "--data", "empty"), "or .npz files, got none")
+    assert_refused(run("train", "--data", "nowhere"), "or folder")
     assert_refused(run("train", "--data", "empty", "--data-dir", "x"), "--data-dir does nothing")
     (tmp_path / "digits").mkdir()  # a known name is that data set
     assert "1437 training" in run_well("train", "--data", "digits", "--out", "run", *TINY)

@@ -192,7 +192,7 @@ def test_counts_by_hand():
 
 
 def test_the_bundled_text_as_samples():
-    X, y, X_test, y_test = load_train_test("moby-dick", None)
+    X, y, X_test, y_test, *_ = load_train_test("moby-dick", None)
     assert X.shape == X_test.shape == (248 * 90, 300)
     assert len(np.unique(y)) == 30
     np.testing.assert_array_equal(X[1:90, -30:].argmax(axis=1), y[:89])

@@ -5,25 +5,24 @@ from argparse import Namespace
 from pathlib import Path
 
 from ffref._checks import require
-from ffref.data import Samples
-from ffref.estimators import load
+from ffref.data import OwnData, is_table, read_own
+from ffref.estimators import Classifier, load
 from ffref.experiments import (
     TrainTest,
     check_data_dir,
     evaluate,
     is_one_part,
+    load_run_data,
     load_train_test,
-    read_path,
 )
 from ffref.experiments.run_folder import read_config
-from ffref.types import Labels
 
 
 def run(options: Namespace) -> int:
     """Print accuracies, as text or as JSON."""
     classifier = load(options.run)
-    X, y = _samples(options)
-    result = evaluate(classifier, X, y)
+    samples = _samples(options, classifier)
+    result = evaluate(classifier, samples.X, samples.y)
     if options.json:
         print(json.dumps(result))
         return 0
@@ -35,6 +34,8 @@ def run(options: Namespace) -> int:
             print(f"  {name:<18} {accuracy:.2%}")
         for layer, found in enumerate(result["diagnostics"], 1):
             print(f"  layer {layer} has {_in_words(found)}")
+        for note in samples.notes:
+            print(f"  {note}")
     return 0
 
 
@@ -49,18 +50,35 @@ def _in_words(found: dict[str, float | None]) -> str:
     return ", ".join(text.format(found[name]) for name, text in words if found[name] is not None)
 
 
-def _samples(options: Namespace) -> tuple[Samples, Labels]:
+def _samples(options: Namespace, classifier: Classifier) -> OwnData:
     if hasattr(options, "data") and is_one_part(options.data):
         require(
             not hasattr(options, "split"),
             f"--split does nothing for {options.data}, which is taken whole",
         )
         check_data_dir(options.data, getattr(options, "data_dir", None))
-        return read_path(options.data)
+        return _own_samples(options, classifier)
+    require(
+        not hasattr(options, "label"),
+        "--label names a column of FILE.csv; it goes with --data FILE.csv",
+    )
     data = _both_parts(options)
     if getattr(options, "split", "test") == "train":
-        return data.X, data.y
-    return data.X_test, data.y_test
+        return OwnData(data.X, data.y)
+    return OwnData(data.X_test, data.y_test)
+
+
+def _own_samples(options: Namespace, classifier: Classifier) -> OwnData:
+    """Read samples as those of the training were read."""
+    label = getattr(options, "label", None)
+    if label is None and is_table(options.data) and Path(options.run).is_dir():
+        label = read_config(Path(options.run)).get("label")
+    return read_own(
+        options.data,
+        label=label,
+        feature_names=getattr(classifier, "feature_names_in_", None),
+        image_shape=getattr(classifier, "image_shape", None),
+    )
 
 
 def _both_parts(options: Namespace) -> TrainTest:
@@ -72,6 +90,4 @@ def _both_parts(options: Namespace) -> TrainTest:
     require(run_folder.is_dir(), "a saved .npz does not know its data: name them by --data")
     config = read_config(run_folder)
     check_data_dir(config["data"], data_dir)
-    return load_train_test(
-        config["data"], data_dir or config["data_dir"], test_fraction=config["test_fraction"]
-    )
+    return load_run_data(config, data_dir)

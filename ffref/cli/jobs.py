@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ffref._checks import check_count, require
+from ffref.data import is_table
 from ffref.experiments import (
     DEFAULT_TEST_FRACTION,
     Job,
@@ -36,8 +37,15 @@ def subject_of(options: Namespace) -> Subject:
     check_data_dir(data, getattr(options, "data_dir", None))
     data_dir = getattr(options, "data_dir", None)
     test_fraction = getattr(options, "test_fraction", DEFAULT_TEST_FRACTION)
-    load_train_test(data, data_dir, test_fraction=test_fraction)  # refused here, not in each job
-    return Subject(data, data_dir, test_fraction, options.seeds, options.epochs, options.seconds)
+    label = getattr(options, "label", None)
+    require(
+        is_table(data) or label is None,
+        f"--label names a column of a table (.csv); it does nothing for {data}",
+    )
+    # refused here, not in each job
+    load_train_test(data, data_dir, test_fraction=test_fraction, label=label)
+    budget = (options.epochs, options.seconds)
+    return Subject(data, data_dir, test_fraction, options.seeds, *budget, label)
 
 
 def run_and_report(options: Namespace, jobs: Sequence[Job], default_folder: str) -> int:

@@ -21,8 +21,25 @@ _TRAIN_EXAMPLES = """examples:
   ffref train hff --data mnist --data-dir DIR   DIR/mnist/train-images-idx3-ubyte.gz ...
   ffref train hinton-matlab --data-dir DIR      a paper's experiment, setting by setting
   ffref train --data mine.npz --out runs/mine   arrays X and y of your own
-  ffref train --data SHARDS                     a folder of such files, larger than memory
+  ffref train --data mine.csv --label species   a table of your own, one column the label
+  ffref train --data PICTURES                   a folder with one folder of pictures a class
+  ffref train --data SHARDS                     a folder of .npz files, larger than memory
+  ffref train --config runs/mine/train.toml     the settings of another run
   ffref train --resume runs/mine                go on after an interruption
+"""
+
+
+_PREDICT_EXAMPLES = """examples:
+  ffref predict runs/mine cat.png dog.jpg       pictures, prepared as those of the training
+  ffref predict runs/mine new.csv --proba       columns of the training, found by their names
+  ffref predict runs/mine new.npz --json        array X
+"""
+
+
+_DATA_EXAMPLES = """examples:
+  ffref data list                               what is there, and where the rest comes from
+  ffref data fetch mnist                        from its source, verified by SHA-256
+  ffref data fetch mnist --from DOWNLOADS       from a folder on this machine
 """
 
 
@@ -91,6 +108,7 @@ def build_parser() -> ArgumentParser:
     _add_predict(commands)
     _add_compare(commands)
     _add_sweep(commands)
+    _add_data_sets(commands)
     _add_bench(commands)
     _add_oracle(commands)
     return parser
@@ -107,10 +125,14 @@ def _add_train(commands: "_SubParsersAction[_Parser]") -> None:
     )
     _add_data(
         train,
-        "digits, mnist, fashion-mnist, cifar10, cifar100, disk-and-ring, moby-dick, FILE.npz or "
-        "a folder of such files",
+        "digits, mnist, fashion-mnist, cifar10, cifar100, disk-and-ring, moby-dick; FILE.npz, "
+        "FILE.csv, or a folder of pictures (one folder a class) or of .npz files",
     )
     _add_test_fraction(train)
+    _add_label(train)
+    train.add_argument(
+        "--config", metavar="FILE.toml", help="settings, named as the flags; flags win over them"
+    )
     train.add_argument("--out", default=SUPPRESS, help="run folder (default runs/NAME-TIME)")
     train.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
     _add_common(train)
@@ -154,12 +176,13 @@ def _add_flags(train: ArgumentParser) -> None:
 def _add_evaluate(commands: "_SubParsersAction[_Parser]") -> None:
     evaluate = _add_command(commands, "evaluate", "accuracy of a trained run, layer by layer")
     evaluate.add_argument("run", help="run folder, or a saved .npz")
-    _add_data(evaluate, "data set name, FILE.npz or folder of such files (default: the run's own)")
+    _add_data(evaluate, "as for train (default: the run's own)")
+    _add_label(evaluate)
     evaluate.add_argument(
         "--split",
         choices=("train", "test"),
         default=SUPPRESS,
-        help="part of the run's data or of a named data set (test); FILE.npz is taken whole",
+        help="part of the run's data or of a named data set (test); your own data are taken whole",
     )
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     _add_common(evaluate)
@@ -168,9 +191,20 @@ def _add_evaluate(commands: "_SubParsersAction[_Parser]") -> None:
 def _add_predict(commands: "_SubParsersAction[_Parser]") -> None:
     predict = _add_command(commands, "predict", "classes of new samples")
     predict.add_argument("run", help="run folder, or a saved .npz")
+    predict.epilog = _PREDICT_EXAMPLES
     predict.add_argument(
-        "--data", required=True, metavar="FILE.npz", help="array X, as in training; y is not read"
+        "inputs",
+        nargs="*",
+        metavar="FILE",
+        help="pictures; or one .npz with X, or one .csv, as in training, labels not needed",
     )
+    predict.add_argument("--data", metavar="FILE", help="the same as FILE")
+    predict.add_argument(
+        "--invert",
+        action="store_true",
+        help="exchange light and dark, where the training had light on dark",
+    )
+    predict.add_argument("--json", action="store_true", help="print one JSON object")
     predict.add_argument("--out", help="write to this CSV file instead of the screen")
     predict.add_argument("--proba", action="store_true", help="add each class's probability")
     _add_common(predict)
@@ -202,6 +236,7 @@ def _add_jobs(parser: _Parser, *, seeds: int, epochs: str) -> None:
     """Add what compare and sweep share."""
     _add_data(parser, "as in ffref train (digits)")
     _add_test_fraction(parser)
+    _add_label(parser)
     parser.add_argument("--seeds", type=int, default=seeds, help=f"seeds 0, 1, ... ({seeds})")
     parser.add_argument("--epochs", type=int, help=f"passes over the data ({epochs})")
     parser.add_argument(
@@ -221,8 +256,24 @@ def _add_test_fraction(parser: ArgumentParser) -> None:
         "--test-fraction",
         type=float,
         default=SUPPRESS,
-        help="share of FILE.npz or folder held out (0.2)",
+        help="share of your own data held out (0.2)",
     )
+
+
+def _add_data_sets(commands: "_SubParsersAction[_Parser]") -> None:
+    data = _add_command(commands, "data", "what is there of the named data sets; fetch them")
+    data.epilog = _DATA_EXAMPLES
+    actions = data.add_subparsers(dest="action", metavar="ACTION", required=True)
+    listing = _add_command(actions, "list", "compare with the canonical files what is there")
+    listing.add_argument("--json", action="store_true", help="print one JSON object")
+    fetching = _add_command(actions, "fetch", "put canonical files into the data folder")
+    fetching.add_argument("name", help="mnist, fashion-mnist, cifar10 or cifar100")
+    fetching.add_argument("--mirror", metavar="URL", help="a folder that has the same files")
+    fetching.add_argument(
+        "--from", dest="source", metavar="DIR", help="a folder on this machine, not the net"
+    )
+    for action in (listing, fetching):
+        _add_data_dir(action)
 
 
 def _add_bench(commands: "_SubParsersAction[_Parser]") -> None:
@@ -274,6 +325,19 @@ def _add_command(commands: "_SubParsersAction[Any]", name: str, summary: str) ->
 
 def _add_data(parser: ArgumentParser, help_text: str) -> None:
     parser.add_argument("--data", default=SUPPRESS, help=help_text)
+    _add_data_dir(parser)
+
+
+def _add_label(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--label",
+        metavar="COLUMN",
+        default=SUPPRESS,
+        help="column of FILE.csv that holds the classes (default: the last)",
+    )
+
+
+def _add_data_dir(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir",
         default=SUPPRESS,
@@ -292,16 +356,33 @@ def _add_common(parser: ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code."""
     try:
-        options = build_parser().parse_args(arguments)
-        return _run(options)
+        return _run(_parse(sys.argv[1:] if arguments is None else list(arguments)))
     except (ValueError, OSError) as error:
         return _fail(str(error), 2)
     except MemoryError as error:
         return _fail(f"not enough memory: {error}; try a smaller network, batch or data set", 2)
     except ArithmeticError as error:
         return _fail(str(error), 1)
-    except KeyboardInterrupt:
-        return _fail("interrupted; what is in the run folder can be resumed", 130)
+    except KeyboardInterrupt as error:
+        return _fail(
+            f"interrupted; {str(error) or 'what is in the run folder can be resumed'}", 130
+        )
+
+
+def _parse(words: list[str]) -> Namespace:
+    """Parse the command line, with the settings of a file before what was typed."""
+    options = build_parser().parse_args(words)
+    if getattr(options, "config", None) is None:
+        return options
+    algorithm, settings = import_module("ffref.cli.config").read_words(options.config)
+    first = [] if algorithm is None else [algorithm]
+    try:
+        build_parser().parse_args(["train", *first, *settings])
+    except ValueError as error:
+        raise ValueError(f"{options.config}: {error}") from error
+    first = [] if options.algorithm else first
+    command, *typed = words
+    return build_parser().parse_args([command, *first, *settings, *typed])
 
 
 def _run(options: Namespace) -> int:

@@ -8,7 +8,9 @@ from time import perf_counter
 from typing import Any
 
 from ffref._checks import require
+from ffref.cli.config import to_toml
 from ffref.cli.flags import ALGORITHMS, FLAGS
+from ffref.data import is_table
 from ffref.estimators import ESTIMATORS
 from ffref.experiments import (
     DEFAULT_TEST_FRACTION,
@@ -21,10 +23,13 @@ from ffref.experiments import (
     test,
     train,
 )
+from ffref.experiments.run_folder import write_text
 from ffref.report import write_figures
 from ffref.training import format_record
 
-_NOT_WITH_RESUME = ("data", "data_dir", "test_fraction", "out", "full")
+SETTINGS = "train.toml"
+"""In the run folder: the settings that were given, for `--config` of another run."""
+_NOT_WITH_RESUME = ("data", "data_dir", "test_fraction", "label", "out", "full")
 
 
 def run(options: Namespace) -> int:
@@ -33,6 +38,8 @@ def run(options: Namespace) -> int:
     prepared = _resume(options) if options.resume is not None else _start(options)
     say = _say_nothing if options.quiet else print
     say(_opening(prepared))
+    for note in prepared.data.notes:
+        say(f"  {note}")
     with _Progress(quiet=options.quiet) as progress:
         for record in train(prepared, progress):
             progress.line(format_record(record))
@@ -80,8 +87,12 @@ def _start(options: Namespace) -> Run:
         is_one_part(data) or not hasattr(options, "test_fraction"),
         f"--test-fraction does nothing for {data}, which has a split of its own",
     )
+    require(
+        is_table(data) or not hasattr(options, "label"),
+        f"--label names a column of a table (.csv); it does nothing for {data}",
+    )
     check_data_dir(data, getattr(options, "data_dir", None))
-    return new_run(
+    prepared = new_run(
         algorithm,
         data=data,
         data_dir=getattr(options, "data_dir", None),
@@ -90,7 +101,10 @@ def _start(options: Namespace) -> Run:
         given=given,
         recipe=recipe,
         full=full,
+        label=getattr(options, "label", None),
     )
+    write_text(prepared.folder / SETTINGS, to_toml(name, options, prepared.config["data"]))
+    return prepared
 
 
 def _check_companions(given: dict[str, Any], defaults: dict[str, Any]) -> None:
@@ -110,6 +124,7 @@ def _resume(options: Namespace) -> Run:
     settings |= {flag.parameter: flag.names[0] for flag in FLAGS}
     given = [word for name, word in settings.items() if hasattr(options, name)]
     given += [options.algorithm] if options.algorithm else []
+    given += ["--config"] if options.config is not None else []
     require(
         not given,
         f"--resume takes its settings from the run folder; leave out {', '.join(given)}",

@@ -58,6 +58,11 @@ def open_file(path: PathLike) -> Iterator[tuple[BufferedReader, int]]:
         yield file, size
 
 
+def is_gzip(file: BufferedReader) -> bool:
+    """Whether the bytes that come next begin a gzip file, whatever its name."""
+    return file.peek(2)[:2] == b"\x1f\x8b"
+
+
 def read_up_to(stream: Readable, count: int) -> bytearray:
     """Read `count` bytes, or fewer if `stream` ends before; memory follows what arrives."""
     data = bytearray()

@@ -22,6 +22,7 @@ from ffref.data.files import (
     PathLike,
     Readable,
     check_size,
+    is_gzip,
     open_file,
     read_up_to,
     reason,
@@ -29,7 +30,6 @@ from ffref.data.files import (
 
 _DTYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_DIMENSIONS = 32  # the most that every supported NumPy can hold
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_idx(path: PathLike, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
@@ -55,7 +55,7 @@ def read_idx(path: PathLike, *, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
         dimension is 0. Offsets in the text count unpacked bytes.
     """
     with open_file(path) as (file, size):
-        packed = file.peek(2)[:2] == _GZIP_MAGIC
+        packed = is_gzip(file)
         try:
             if packed:
                 with gzip.GzipFile(fileobj=file) as stream:

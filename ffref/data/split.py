@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 class Split(NamedTuple):
-    """Samples and their labels: `X, y = split`."""
+    """OwnData and their labels: `X, y = split`."""
 
     X: NDArray[np.float32]
     """(samples, features); an image is a row in C order of (height, width, channels)"""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ffref._checks import check_count, require
 from ffref.data.errors import DataError
-from ffref.data.files import PathLike, open_file, read_up_to, reason
+from ffref.data.files import PathLike, is_gzip, open_file, read_up_to, reason
 from ffref.data.split import Split
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz ,;."
@@ -62,7 +62,7 @@ def read_text(path: PathLike, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
     """
     try:
         with open_file(path) as (file, _):
-            packed = file.peek(2)[:2] == b"\x1f\x8b"
+            packed = is_gzip(file)
             stream = gzip.GzipFile(fileobj=file) if packed else file
             data = bytes(read_up_to(stream, max_bytes + 1))
     except (OSError, EOFError, zlib.error) as problem:

@@ -6,7 +6,8 @@ from ffref.estimators._base import Classifier
 from ffref.estimators._local import LocalClassifier
 from ffref.estimators._readouts import Thresholded
 from ffref.estimators._registry import ESTIMATORS, load
-from ffref.estimators._validation import NotFittedError
+from ffref.estimators._samples import PlainSamples
+from ffref.estimators._validation import NotFittedError, image_shape
 from ffref.estimators.backprop import BackpropClassifier
 from ffref.estimators.ff import FFClassifier
 from ffref.estimators.hff import HFFClassifier
@@ -26,8 +27,10 @@ __all__ = [
     "LocalClassifier",
     "NearestMeanClassifier",
     "NotFittedError",
+    "PlainSamples",
     "PredictiveCodingClassifier",
     "Thresholded",
+    "image_shape",
     "load",
 ]
 

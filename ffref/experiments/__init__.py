@@ -14,13 +14,12 @@ from ffref.experiments.datasets import (
     is_one_part,
     is_path,
     load_train_test,
-    read_path,
 )
 from ffref.experiments.executors import FreshProcesses, dask_executor, run_jobs
 from ffref.experiments.jobs import Job, run_job
 from ffref.experiments.recipes import RECIPES
 from ffref.experiments.tables import Row, markdown, summarize, write_tables
-from ffref.experiments.training import Run, evaluate, new_run, old_run, test, train
+from ffref.experiments.training import Run, evaluate, load_run_data, new_run, old_run, test, train
 
 __all__ = [
     "COMPARED_EPOCHS",
@@ -39,11 +38,11 @@ __all__ = [
     "evaluate",
     "is_one_part",
     "is_path",
+    "load_run_data",
     "load_train_test",
     "markdown",
     "new_run",
     "old_run",
-    "read_path",
     "run_job",
     "run_jobs",
     "summarize",

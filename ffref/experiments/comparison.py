@@ -26,6 +26,10 @@ class Subject(NamedTuple):
     """None: what the algorithm's preset says"""
     seconds: float | None = None
     """of training, after which the running epoch is the last"""
+    label: str | None = None
+    """the column of the labels, of a table"""
+    label: str | None = None
+    """the column of the labels, of a table"""
 
 
 def compared_algorithms() -> tuple[str, ...]:
@@ -93,10 +97,9 @@ def _seeds(subject: Subject, variant: str, algorithm: str, given: dict[str, Any]
     # absolute, as workers may run in another folder
     data = str(Path(data).resolve()) if is_path(data) else data
     data_dir = None if data_dir is None else str(Path(data_dir).expanduser().resolve())
+    share, seconds, label = subject.test_fraction, subject.seconds, subject.label
     return [
-        Job(
-            variant, algorithm, seed, data, data_dir, subject.test_fraction, given, subject.seconds
-        )
+        Job(variant, algorithm, seed, data, data_dir, share, given, seconds, label)
         for seed in range(subject.seeds)
     ]
 

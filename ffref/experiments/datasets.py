@@ -1,5 +1,6 @@
 """Data by what a user types: a known name, or a path of one's own samples."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,10 +12,11 @@ from ffref.data import (
     chosen_rows,
     describe,
     disk_and_ring,
+    has_parts,
+    is_own,
     load,
     names,
-    read_npz,
-    stream_shards,
+    read_own,
     text,
 )
 
@@ -33,32 +35,22 @@ class TrainTest(NamedTuple):
     y: np.ndarray
     X_test: Samples
     y_test: np.ndarray
+    feature_names: tuple[str, ...] | None = None
+    """of a table with a header"""
+    image_shape: tuple[int, int, int] | None = None
+    """of a folder of pictures"""
+    notes: tuple[str, ...] = ()
+    """what was done to the files' contents, in words"""
 
 
 def is_path(data: str) -> bool:
-    """Whether `data` is an .npz file or a folder of them, and not the name of a data set."""
-    return data not in (*names(), TOY, TEXT) and (data.endswith(".npz") or Path(data).is_dir())
+    """Whether `data` is a file or a folder of samples, and not the name of a data set."""
+    return data not in (*names(), TOY, TEXT) and is_own(data)
 
 
 def is_one_part(data: str) -> bool:
     """Whether a part of `data` has to be held out, since they have no split of their own."""
-    return is_path(data) and not _has_parts(Path(data))
-
-
-def _has_parts(folder: Path) -> bool:
-    return (folder / "train").is_dir() and (folder / "test").is_dir()
-
-
-def read_path(data: str) -> tuple[Samples, np.ndarray]:
-    """Read all samples and labels of an .npz file, or of a folder of them as a stream."""
-    if not Path(data).is_dir():
-        return read_npz(Path(data))
-    require(
-        not _has_parts(Path(data)),
-        f"{data} has a part to train on and one to test on: name {data}/train or {data}/test",
-    )
-    stream = stream_shards(data)
-    return stream, np.asarray(stream.y)
+    return is_path(data) and not has_parts(data)
 
 
 def check_data_dir(data: str, data_dir: str | None) -> None:
@@ -73,7 +65,12 @@ def check_data_dir(data: str, data_dir: str | None) -> None:
 
 
 def load_train_test(
-    data: str, data_dir: str | None, *, test_fraction: float = DEFAULT_TEST_FRACTION
+    data: str,
+    data_dir: str | None,
+    *,
+    test_fraction: float = DEFAULT_TEST_FRACTION,
+    label: str | None = None,
+    image_shape: Sequence[int] | None = None,
 ) -> TrainTest:
     """Load both parts of a data set.
 
@@ -81,13 +78,17 @@ def load_train_test(
     ----------
     data : str
         A name of `ffref.data.names()`, "disk-and-ring", "moby-dick" (windows of 10 characters, and
-        the next), the path of an .npz with X and y, or of a folder of such files, which are read
-        when they are needed; those in its folders `train` and `test`, if it has them.
+        the next), or a path that `ffref.data.read_own` reads; if it is a folder with folders
+        "train" and "test", these two.
     data_dir : str, optional
         Where the files of a named data set are.
     test_fraction : float in (0, 1)
         Share of the samples of a path that is held out, chosen at random within each class,
         always the same for the same files. Named data sets have a split of their own.
+    label : str, optional
+        The column of the labels, of a table.
+    image_shape : (height, width) or (height, width, channels), optional
+        What to make of a folder of pictures.
     """
     if data == TOY:
         train, test = disk_and_ring(_TOY_SAMPLES, seed=0), disk_and_ring(_TOY_SAMPLES, seed=1)
@@ -99,15 +100,36 @@ def load_train_test(
     require(
         is_path(data),
         f"there is no data set named {data!r}: choose one of {', '.join(names())}, {TOY}, {TEXT}, "
-        f"or the path of an .npz file with arrays X and y, or of a folder of them",
+        f"or the path of a file (.npz, .csv) or folder (of pictures, one folder a class, or of "
+        f".npz files)",
     )
-    if _has_parts(Path(data)):
-        return TrainTest(*read_path(f"{data}/train"), *read_path(f"{data}/test"))
-    X, y = read_path(data)
-    held_out = _stratified(y, test_fraction)
+    if has_parts(data):
+        return _two_parts(Path(data), image_shape)
+    own = read_own(data, label=label, image_shape=image_shape)
+    held_out = _stratified(own.y, test_fraction)
     return TrainTest(
-        chosen_rows(X, ~held_out), y[~held_out], chosen_rows(X, held_out), y[held_out]
+        chosen_rows(own.X, ~held_out),
+        own.y[~held_out],
+        chosen_rows(own.X, held_out),
+        own.y[held_out],
+        *own[2:],
     )
+
+
+def _two_parts(folder: Path, image_shape: Sequence[int] | None) -> TrainTest:
+    train = read_own(folder / "train", image_shape=image_shape)
+    test = read_own(folder / "test", image_shape=image_shape)
+    if train.image_shape and test.image_shape and train.image_shape != test.image_shape:
+        require(
+            train.image_shape[:2] == test.image_shape[:2],
+            f"{folder}: pictures to train on are {train.image_shape[:2]} (height, width), those "
+            f"to test on {test.image_shape[:2]}; resize all by --image-shape",
+        )
+        test = read_own(folder / "test", image_shape=train.image_shape)  # the same channels
+    notes = [
+        f"{part}: {note}" for part, own in (("train", train), ("test", test)) for note in own.notes
+    ]
+    return TrainTest(*train[:2], *test[:2], train.feature_names, train.image_shape, tuple(notes))
 
 
 def _next_characters() -> TrainTest:

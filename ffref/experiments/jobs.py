@@ -42,6 +42,8 @@ class Job(NamedTuple):
     """constructor arguments where they differ from the preset of (algorithm, data)"""
     seconds: float | None = None
     """training stops at the end of the epoch in which it has taken so long"""
+    label: str | None = None
+    """the column of the labels, of a table"""
 
     @property
     def name(self) -> str:
@@ -125,12 +127,13 @@ def _opened(job: Job, path: Path) -> Run:
         test_fraction=job.test_fraction,
         out=str(path),
         given={**job.parameters, "random_state": job.seed},
+        label=job.label,
     )
 
 
 def _train(job: Job, run: Run, path: Path) -> list[float]:
     """Train to the end or to the budget; return the accuracy on held-out samples by epoch."""
-    (_, _, X_test, y_test), classifier = run.data, run.classifier
+    classifier, data = run.classifier, run.data
     progress = path / PROGRESS
     curve: list[float] = []
     if progress.exists():
@@ -138,7 +141,7 @@ def _train(job: Job, run: Run, path: Path) -> list[float]:
 
     def note() -> None:
         if len(curve) < classifier.n_iter_:
-            curve.append(classifier.score(X_test, y_test))
+            curve.append(classifier.score(data.X_test, data.y_test))
             write_json(progress, curve)
 
     def may_go_on() -> bool:

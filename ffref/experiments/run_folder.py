@@ -23,6 +23,7 @@ CONFIG, ENVIRONMENT, METRICS, CHECKPOINT = (
     "metrics.jsonl",
     "checkpoint.npz",
 )
+_MAX_CONFIG = 10**6
 _CONFIG_TYPES = {
     "algorithm": str,
     "data": str,
@@ -67,12 +68,16 @@ def read_config(run: Path) -> dict[str, Any]:
     path = run / CONFIG
     require(path.is_file(), f"{run} is no run folder: it has no {CONFIG}")
     try:
+        size = path.stat().st_size
+        require(size <= _MAX_CONFIG, f"{size} bytes are too many for settings")
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    # ValueError: no UTF-8, no JSON, numbers of too many digits
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     require(
         isinstance(config, dict)
-        and all(isinstance(config.get(name, ...), kind) for name, kind in _CONFIG_TYPES.items()),
+        and all(isinstance(config.get(name, ...), kind) for name, kind in _CONFIG_TYPES.items())
+        and isinstance(config.get("label"), str | None),
         f"{path} is damaged or incomplete: it must have {', '.join(_CONFIG_TYPES)}",
     )
     return dict(config)

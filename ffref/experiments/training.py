@@ -46,20 +46,31 @@ def new_run(
     given: dict[str, Any],
     recipe: str | None = None,
     full: bool = False,
+    label: str | None = None,
 ) -> Run:
     """Check settings and data, then make the run folder with config.json and env.json.
 
     `given` are constructor arguments; they override those of the recipe, or of the preset of
-    (algorithm, data). `full` takes the size and length of the recipe's source.
+    (algorithm, data). `full` takes the size and length of the recipe's source. `label` is the
+    column of the labels, of a table.
     """
     kind = ESTIMATORS[algorithm]
     if recipe is not None:
         preset = RECIPES[recipe].parameters | (RECIPES[recipe].full if full else {})
     else:
         preset = PRESETS.get((algorithm, data), {})
-    classifier = kind(**{"random_state": 0, **preset, **given})
-    loaded = load_train_test(data, data_dir, test_fraction=test_fraction)
-    classifier.start(loaded.X, loaded.y)
+    settings = {"random_state": 0, **preset, **given}
+    loaded = load_train_test(
+        data,
+        data_dir,
+        test_fraction=test_fraction,
+        label=label,
+        image_shape=settings.get("image_shape"),
+    )
+    if loaded.image_shape is not None:  # kept by the classifier, for pictures to predict
+        settings["image_shape"] = loaded.image_shape
+    classifier = kind(**settings)
+    _start(classifier, loaded)
     config = {
         "algorithm": algorithm,
         "recipe": recipe,
@@ -67,6 +78,7 @@ def new_run(
         "data": str(Path(data).resolve()) if is_path(data) else data,
         "data_dir": None if data_dir is None else str(Path(data_dir).expanduser().resolve()),
         "test_fraction": test_fraction,
+        "label": label,
         "parameters": classifier.get_params(),
     }
     stem = Path(data).stem
@@ -83,23 +95,38 @@ def old_run(folder: Path) -> Run:
         config["algorithm"] in ESTIMATORS,
         f"{folder / CONFIG}: there is no algorithm {config['algorithm']!r}",
     )
-    loaded = load_train_test(
-        config["data"], config["data_dir"], test_fraction=config["test_fraction"]
-    )
+    loaded = load_run_data(config)
     if (folder / CHECKPOINT).exists():
         return Run(folder, config, load(folder), loaded)
     try:
         classifier = ESTIMATORS[config["algorithm"]](**config["parameters"])
-        classifier.start(loaded.X, loaded.y)
+        _start(classifier, loaded)
     except TypeError as error:
         raise ValueError(f"{folder / CONFIG}: {error}") from error
     return Run(folder, config, classifier, loaded)
 
 
+def load_run_data(config: dict[str, Any], data_dir: str | None = None) -> TrainTest:
+    """Load the data that a run was made for; `data_dir` is another folder for named ones."""
+    return load_train_test(
+        config["data"],
+        data_dir or config["data_dir"],
+        test_fraction=config["test_fraction"],
+        label=config.get("label"),
+        image_shape=config["parameters"].get("image_shape"),
+    )
+
+
+def _start(classifier: Classifier, data: TrainTest) -> None:
+    classifier.start(data.X, data.y)
+    if data.feature_names is not None:
+        classifier.feature_names_in_ = np.array(data.feature_names, dtype=object)
+
+
 def train(run: Run, progress: Any = None) -> Iterator[EpochRecord]:  # noqa: ANN401
     """Train the run to its end; checkpoint and metrics are on disk at each yield."""
-    classifier, (X, y, _, _) = run.classifier, run.data
-    for record in classifier.fit_epochs(X, y, resume=True, progress=progress):
+    classifier, data = run.classifier, run.data
+    for record in classifier.fit_epochs(data.X, data.y, resume=True, progress=progress):
         classifier.save(run.folder / CHECKPOINT)
         _write_metrics(run)
         yield record

@@ -64,7 +64,13 @@ def separation_against_depth(rows: Sequence[Row]) -> Figure:
         if layers:
             top = row.layers or len(layers)
             deepest = max(deepest, top)
-            axes.plot(top + 1 + np.arange(-len(layers), 0), layers, marker="o", label=row.variant, **style)
+            axes.plot(
+                top + 1 + np.arange(-len(layers), 0),
+                layers,
+                marker="o",
+                label=row.variant,
+                **style,
+            )
     axes.set_xticks(range(1, deepest + 1))
     return _with_legend(figure)
 

@@ -1,0 +1,39 @@
+"""The tutorial runs as it stands on its page."""
+
+import json
+import re
+
+import pytest
+
+from tests.doc_blocks import blocks, run_blocks
+from tests.test_docs import ROOT
+
+
+@pytest.fixture
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ffref.cli.train.write_figures", lambda *_: [])
+
+
+@pytest.mark.usefixtures("_folder")
+def test_from_your_own_images(capsys):
+    page = ROOT / "docs" / "own_images.md"
+    assert [language for language, _ in blocks(page)] == [
+        "python",
+        "sh",
+        "sh",
+        "sh",
+        "python",
+        "sh",
+    ]
+    trained, evaluated, whole, predicted, as_json, saved = run_blocks(page)
+    assert "400 training and 100 test samples, 144 features" in trained
+    assert float(re.match(r"accuracy ([0-9.]+)%", evaluated)[1]) > 85
+    assert json.loads(whole)["samples"] == 500
+    assert predicted.splitlines()[0] == "file,class,probability"
+    assert predicted.splitlines()[1].startswith("new/505-")
+    assert len(json.loads(as_json)["predictions"]) == 10
+    printed = capsys.readouterr().out
+    assert float(re.search(r"accuracy ([0-9.]+)%", printed)[1]) > 85
+    assert "['seven']" in printed
+    assert saved.splitlines()[1].split(",")[0] == predicted.splitlines()[1].split(",")[0]
