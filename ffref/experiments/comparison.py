@@ -28,8 +28,6 @@ class Subject(NamedTuple):
     """of training, after which the running epoch is the last"""
     label: str | None = None
     """the column of the labels, of a table"""
-    label: str | None = None
-    """the column of the labels, of a table"""
 
 
 def compared_algorithms() -> tuple[str, ...]:

@@ -142,7 +142,7 @@ def _on(
             begin(job)
         while pending:
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
+            for future in [one for one in pending if one in done]:  # in the order of the jobs
                 job = pending.pop(future)
                 error = _error_of(future)
                 if error is not None and begun[job.name] <= retries:
