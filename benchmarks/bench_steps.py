@@ -1,19 +1,21 @@
 """Whole training steps and inference of FF and HFF, against the same mathematics in PyTorch.
 
-    python benchmarks/bench_steps.py [train|infer|classes|all] [--quick] [--threads N] [--rounds N]
+    python benchmarks/bench_steps.py [train|infer|classes|conv|all] [--quick] [--rounds N] ...
 
 Two sides of PyTorch (benchmarks/steps_in_torch.py): "plain", positives and negatives stacked and
 a pass for each label; and "shared", with the same exact algebra of FF's first layer that ffref
-uses. Both are eager, with fused Adam, no input gradient, and subnormals flushed as ffref does.
+uses. Convolutional HFF, "conv", has PyTorch (benchmarks/conv_steps_in_torch.py) with images in
+both orders of memory, NCHW ("contiguous") and NHWC ("channels-last"). All are eager, with fused
+Adam, no input gradient, and subnormals flushed as ffref does.
 
 Values first: both libraries start from the same parameters, batches and negatives. In float64,
 after one step, losses and gradients (Adam's first moments, because Adam's first steps hide a
-factor) agree to 2 k u (layers + 1) of the largest element, k the widest sum of products, u the
-unit roundoff; parameters to what Adam makes of that, which divides by |gradient| + 1e-8; scores,
-and all arrays after three steps, to 1e-7. In float32 each library's one step is held against
-float64, every array as a whole: |a - b| <= 2 k u (layers + 1) |b|. Parameters alone have a wide
-bound there, 0.05 of the step, because a gradient that is nothing but rounding error makes a whole
-step of Adam.
+factor) agree to 2 k u (layers + 1) of the largest element, k the widest sum of products (of
+blocks: of the forward pass), u the unit roundoff; parameters to what Adam makes of that, which
+divides by |gradient| + 1e-8; scores, and all arrays after three steps, to 1e-7. In float32 each
+library's one step is held against float64, every array as a whole: |a - b| <= 2 k u (layers + 1)
+|b| (blocks: 2 sqrt(u sqrt k), see step_values.py). Parameters alone have a wide bound there, 0.05
+of the step, because a gradient that is nothing but rounding error makes a whole step of Adam.
 
 Then time. Each side runs in a process of its own, with the same number of threads, and they take
 turns: two calls that are not timed, then a run of consecutive steps of some 0.3 s. A pause comes
@@ -45,7 +47,18 @@ SHAPES = {
     "3072-2000x3": (3072, (2000,) * 3, 256, 10),
 }
 HUNDRED = {"784-1000x3, 100 classes": (784, (1000,) * 3, 256, 100, 256)}
-SIDES = {"hff": ("ffref", "plain"), "ff": ("ffref", "plain", "shared")}
+SMALL = ((32, 3, 2, 32, 4), (64, 1, 2, 32, 4), (128, 1, 2, 64, 2))
+LARGE = ((96, 1, 1, 64, 4), (128, 1, 2, 64, 4), (256, 1, 2, 64, 4), (384, 1, 2, 64, 4),
+         (512, 1, 1, 128, 2))  # fmt: skip
+CONV_SHAPES = {
+    "28x28x1, blocks 32-64-128": (784, SMALL, 128, 10),
+    "32x32x3, blocks 96-128-256-384-512": (3072, LARGE, 128, 10),
+}
+SIDES = {
+    "hff": ("ffref", "plain"),
+    "ff": ("ffref", "plain", "shared"),
+    "hff-conv": ("ffref", "contiguous", "channels-last"),
+}
 PAUSE = 0.05  # seconds
 TURN = 0.3  # seconds
 
@@ -57,11 +70,14 @@ def make_side(request):
     shape = Shape(*request["shape"])._replace(hidden=tuple(request["shape"][1]))
     if request["side"] == "ffref":
         return InFfref(request["kind"], shape, request["dtype"])
+    from conv_steps_in_torch import ConvHFF
     from steps_in_torch import SIDES as IN_TORCH
     from steps_in_torch import prepare
 
     prepare(int(os.environ["FFREF_THREADS"]))
     problem, _ = make_problem(request["kind"], shape)
+    if request["kind"] == "hff-conv":
+        return ConvHFF(problem, request["dtype"], request["side"])
     return IN_TORCH[request["kind"], request["side"]](problem, request["dtype"])
 
 
@@ -233,7 +249,7 @@ def run_classes(rounds, threads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "what", nargs="?", default="all", choices=("train", "infer", "classes", "all")
+        "what", nargs="?", default="all", choices=("train", "infer", "classes", "conv", "all")
     )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
@@ -245,10 +261,13 @@ def main():
         return
     describe(arguments.threads)
     rounds = 3 if arguments.quick else arguments.rounds
-    shapes = dict(list(SHAPES.items())[:1]) if arguments.quick else SHAPES
+    kept = 1 if arguments.quick else None
+    shapes, conv_shapes = (dict(list(all_.items())[:kept]) for all_ in (SHAPES, CONV_SHAPES))
     for what in ("train", "infer"):
         if arguments.what in (what, "all"):
             run_cases(("hff", "ff"), shapes, what, rounds, arguments.threads)
+        if arguments.what in ("conv", "all"):
+            run_cases(("hff-conv",), conv_shapes, what, rounds, arguments.threads)
     if arguments.what in ("classes", "all"):
         run_classes(rounds, arguments.threads)
 

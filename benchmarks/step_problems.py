@@ -10,6 +10,7 @@ import numpy as np
 
 from ffref import FFClassifier, HFFClassifier
 from ffref.kernels import flush_subnormals
+from ffref.layers import describe_layers
 from ffref.negatives import uniform_wrong_label
 from ffref.training import LocalLayer, Network, TrainingState, layer_scores
 
@@ -22,11 +23,25 @@ class Shape(NamedTuple):
     """Sizes of a network and of its batches."""
 
     features: int
-    hidden: tuple[int, ...]
+    hidden: tuple
+    """units of each layer; of blocks (channels, padding, pool, auxiliary channels, grid)"""
     batch: int
     classes: int
     rows_scored: int = 1024
     """rows in one call of inference"""
+
+
+class ConvProblem(NamedTuple):
+    """The same for convolutional blocks; arrays are float32."""
+
+    image: tuple[int, int, int]
+    forms: list
+    """LayerDescription of each block"""
+    blocks: list[dict[str, np.ndarray]]
+    """of each block its arrays by name, and its prototypes (classes, 4, features)"""
+    x: np.ndarray
+    labels: np.ndarray
+    to_score: np.ndarray
 
 
 class Problem(NamedTuple):
@@ -79,8 +94,38 @@ def samples(shape: Shape) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return batches, labels[:training].reshape(BATCHES, shape.batch), x[training:]
 
 
-def make_problem(kind: str, shape: Shape) -> tuple[Problem, object]:
+def make_conv_problem(shape: Shape) -> tuple[ConvProblem, HFFClassifier]:
     """The problem, and ffref's classifier at its start."""
+    channels = 3 if shape.features % 3 == 0 else 1
+    side = int((shape.features // channels) ** 0.5)
+    names = ("channels", "padding", "pool")
+    blocks = tuple(
+        ("block", dict(zip(names, sizes[:3], strict=True)) | {"auxiliary": list(sizes[3:])})
+        for sizes in shape.hidden
+    )
+    model = HFFClassifier(
+        layers=blocks,
+        image_shape=(side, side, channels),
+        learning_rate_init=LEARNING_RATE,
+        standardize=False,
+        between_norm="none",
+        random_state=SEED,
+    )
+    x, labels, to_score = samples(shape)
+    model.start(x.reshape(-1, shape.features), labels.reshape(-1))
+    arrays = [
+        {name: array.copy() for name, array in layer.weights._asdict().items()}
+        | {"prototypes": layer.params[0].copy()}
+        for layer in model.state_.network.layers
+    ]
+    image, forms = (side, side, channels), describe_layers(blocks)
+    return ConvProblem(image, forms, arrays, x, labels, to_score), model
+
+
+def make_problem(kind: str, shape: Shape) -> tuple[Problem | ConvProblem, object]:
+    """The problem, and ffref's classifier at its start."""
+    if kind == "hff-conv":
+        return make_conv_problem(shape)
     overlay = shape.features == 784
     model = classifier(kind, shape, overlay)
     x, labels, to_score = samples(shape)
@@ -135,17 +180,19 @@ class InFfref:
         return layer_scores(self.algorithm, self.state.network, self.to_score[:rows])
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Parameters, and Adam's first moments."""
+        """Parameters, Adam's first moments, running statistics."""
         out = {}
         for depth, (layer, memory) in enumerate(
-            zip(self.state.network.layers, self.state.optimizer, strict=True)
+            zip(self.state.network.layers, self.state.optimizer, strict=True), 1
         ):
-            named = zip(
-                ("weight", "bias", "prototypes"), (*layer.weights, *layer.params), strict=False
-            )
+            learned = len(layer.kind.decayed)
+            names = (*layer.weights._fields[:learned], "prototypes")
+            named = zip(names, (*layer.weights[:learned], *layer.params), strict=False)
             for (name, array), slots in zip(named, memory.slots, strict=True):
-                out[f"{name} {depth + 1}"] = array.copy()
-                out[f"moment of {name} {depth + 1}"] = slots[0].copy()
+                out[f"{name} {depth}"] = array.copy()
+                out[f"moment of {name} {depth}"] = slots[0].copy()
+            for name in layer.weights._fields[learned:]:
+                out[f"{name} {depth}"] = getattr(layer.weights, name).copy()
         return out
 
 
@@ -154,7 +201,7 @@ def _in_dtype(state: TrainingState, dtype: np.dtype) -> TrainingState:
         return tuple(array.astype(dtype) for array in arrays)
 
     layers = tuple(
-        LocalLayer(type(layer.weights)(*cast(layer.weights)), cast(layer.params))
+        LocalLayer(type(layer.weights)(*cast(layer.weights)), cast(layer.params), layer.kind)
         for layer in state.network.layers
     )
     memory = tuple(m._replace(slots=tuple(map(cast, m.slots))) for m in state.optimizer)

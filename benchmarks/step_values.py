@@ -19,9 +19,33 @@ def record(side, steps):
 
 
 def rounding(case, dtype):
-    """2 k u (layers + 1): what a gradient's sums of k products may lose, k the widest sum."""
+    """2 k u (layers + 1): what a gradient's sums of k products may lose, k the widest sum.
+
+    Of blocks the widest of the forward pass, 9 x channels: the far longer sums over batch and
+    places run in pieces, whose errors cancel.
+    """
+    return widest_sum(case) * np.finfo(dtype).eps * (len(case["shape"][1]) + 1)
+
+
+def widest_sum(case):
     features, hidden, batch = case["shape"][:3]
-    return (max(features, 2 * batch, *hidden)) * np.finfo(dtype).eps * (len(hidden) + 1)
+    if has_blocks(case):
+        return 9 * max(channels for channels, *_ in hidden)
+    return max(features, 2 * batch, *hidden)
+
+
+def has_blocks(case):
+    return np.ndim(case["shape"][1]) == 2
+
+
+def falling_over(case):
+    """2 sqrt(u sqrt k): what float32 changes in a gradient of blocks.
+
+    A weighted sum is off by some u sqrt(k), so that of the units such a share lies so close to 0,
+    or to another one in its window, that relu or maximum fall the other way. Each is all or
+    nothing in the gradient, whose error grows with the root of their number.
+    """
+    return 2 * np.sqrt(np.finfo(np.float32).eps * np.sqrt(widest_sum(case)))
 
 
 def shares(ours, theirs, allowed):
@@ -55,6 +79,8 @@ def check_doubles(ours, theirs, case):
 def check_singles(single, exact, start, case):
     """One library's step in float32 against float64, each array as a whole."""
     allowed, worst = rounding(case, np.float32), 0.0
+    if has_blocks(case):
+        allowed = falling_over(case)
     for name, array in single.items():
         error, size, bound = array - exact[name], exact[name], allowed
         if f"moment of {name}" in start:  # a parameter: what has changed

@@ -74,7 +74,7 @@ class LayerPlace(NamedTuple):
     """0 for the first layer"""
     layers: int
     units: int
-    """of the flat activity: places times channels"""
+    """that the objective reads: of a layer on images places times channels"""
     channels: int
     """of a layer on images; the units of a dense one"""
     classes: int

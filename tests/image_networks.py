@@ -14,10 +14,11 @@ STACK = (("local", (3, 2), (2, 1), 3, (1, 0)), ("conv", 2, 1, 4), ("dense", 6))
 def draw(rng, layers, shape, *, norm="rms", dtype=np.float64, params=lambda units: ()):
     drawn = []
     for plan in plan_layers(describe_layers(layers), shape):
-        arrays = (
-            rng.standard_normal(s).astype(dtype) for s in (plan.weight_shape, plan.bias_shape)
-        )
-        drawn.append(LocalLayer(plan.kind.record(*arrays), params(plan.units), plan.kind))
+        arrays = (rng.standard_normal(shape).astype(dtype) for shape in plan.shapes)
+        weights = plan.kind.record(*arrays)
+        if hasattr(weights, "running_variance"):
+            np.abs(weights.running_variance, out=weights.running_variance)
+        drawn.append(LocalLayer(weights, params(plan.units), plan.kind))
     return Network(tuple(drawn), NORMS["none"], NORMS[norm])
 
 

@@ -109,14 +109,14 @@ def test_no_speed_for_a_wrong_product(monkeypatch):
 def test_no_speed_for_a_wrong_gradient(algorithm, monkeypatch):
     import ffref.training.step
 
-    local_grads = ffref.training.step.local_grads
+    grads_of_pass = ffref.training.step.grads_of_pass
 
     def wrong(*given):
-        grads, *others = local_grads(*given)
-        d_weight, d_bias, d_params = grads
-        return type(grads)(1.01 * d_weight, 1.01 * d_bias, d_params), *others
+        grads, evaluation = grads_of_pass(*given)
+        d_weights = tuple(1.01 * array for array in grads.d_weights)
+        return grads._replace(d_weights=d_weights), evaluation
 
-    monkeypatch.setattr(ffref.training.step, "local_grads", wrong)
+    monkeypatch.setattr(ffref.training.step, "grads_of_pass", wrong)
     with pytest.raises(bench.WrongValueError, match="slope"):
         bench.bench_network(algorithm, TINY)
 

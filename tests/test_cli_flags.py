@@ -39,8 +39,8 @@ ROWS = {
     "batch_size": Row(("32", "16", "1000")),
     "hidden_layer_sizes": Row(("8,8", "8", "6,8")),
     "layers": Row(
-        ("local:2:1:3", "conv:2:1:3", "conv:2:1:3,dense:6"),
-        "--image-shape 2,4 --label-encoding overlay",
+        ("local:2:1:3", "conv:2:1:3", "block:3:size=1:padding=0", "conv:2:1:3,dense:6"),
+        "--image-shape 2,4",
     ),
     "learning_rate_init": Row(("0.001", "0.01")),
     "optimizer": Row(("adam", "adamw --weight-decay 0.5", "heavy-ball", "moving-average")),
@@ -112,7 +112,7 @@ ONLY_PREDICTION = {"readout", "first_scored_step", "last_scored_step"}
 NOT_FOR = {("hff", "softmax"), ("mono-forward", "softmax"), ("ff-recurrent", "hybrid")}
 NOT_FOR |= {(algorithm, "weighted") for algorithm in ALGORITHMS if algorithm != "hff"}
 """Values that an algorithm refuses, though it has the flag."""
-OTHER_COMPANION = {("mono-forward", "layers"): "--image-shape 2,4"}
+OTHER_COMPANION = {("ff", "layers"): "--image-shape 2,4 --label-encoding overlay"}
 CASES = [
     (flag, algorithm)
     for flag in FLAGS

@@ -5,7 +5,7 @@ import pytest
 
 from ffref import BackpropClassifier, FFClassifier, HFFClassifier
 from ffref.data import disk_and_ring
-from ffref.estimators.backprop import WholeNetwork
+from ffref.estimators._whole import WholeNetwork
 from ffref.training.loop import DivergenceError
 from tests.small_data import blobs
 from tests.small_models import METHODS, each_kind, mixed_on_purpose, outputs, same, small

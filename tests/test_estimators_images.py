@@ -241,7 +241,7 @@ def test_a_checkpoint_whose_arrays_do_not_fit_its_layers_is_refused(tmp_path):
         arrays = {name: archive[name] for name in archive.files}
     arrays["layer0.weight"] = arrays["layer0.weight"][:-1]
     np.savez(tmp_path / "other.npz", **arrays)
-    with pytest.raises(ValueError, match="layer 1 must have a weight of shape"):
+    with pytest.raises(ValueError, match="layer 1 must have weights of shapes"):
         ffref.load(tmp_path / "other.npz")
 
 
@@ -278,6 +278,12 @@ def test_a_run_is_evaluated_and_resumed(folder):
         ("--layers conv:3:1:x", "takes layers as"),
         ("--layers conv:3:1:8,", "takes layers as"),
         ("--layers conv:3:1:-8", "takes layers as"),
+        ("--layers block", "takes layers as"),
+        ("--layers block:pool=2", "takes layers as"),
+        ("--layers block:8:width=3", "the block of layer 1 of layers must be a dictionary"),
+        ("--layers block:8:auxiliary=64", "auxiliary of layer 1 of layers must be"),
+        ("--layers block:8:pool=2x2:norm=3", "norm of layer 1 of layers must be one of"),
+        ("--layers block:8 --peer-strength 0.1", "the units of a block are pooled"),
         ("--layers pool:2:2", "layer 1 of layers must be one of"),
         ("--layers conv:3:1", "layer 1 of layers must be ('conv', size"),
         ("--layers conv:9:1:8", "layer 1 of layers: a window of 9 x 9 does not fit"),
@@ -292,7 +298,9 @@ def test_layers_that_cannot_be(words, says, folder):
     assert tree(folder) == before
 
 
-@pytest.mark.parametrize("name", ["hinton-local", "hinton-cifar", "ff-conv"])
+@pytest.mark.parametrize(
+    "name", ["hinton-local", "hinton-cifar", "ff-conv", "hff-conv", "hff-conv-cifar"]
+)
 def test_recipes_have_layers_of_their_own(name, folder):
     recipe = RECIPES[name]
     shape = (32, 32, 3) if recipe.data == "cifar10" else (28, 28, 1)

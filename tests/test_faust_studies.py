@@ -24,7 +24,7 @@ from ffref.experiments.faust_studies import (
     share_of_each_class,
 )
 from ffref.formulas import linear_cka
-from ffref.training import activities
+from ffref.training import passes
 
 TINY = Settings(hidden=(20, 10), epochs=1, most_epochs=2, learning_rate=0.003)
 
@@ -69,7 +69,8 @@ def test_untrained_layers_are_as_drawn(digits):
 def test_layers_are_compared_on_test_samples(digits):
     measured = layers_alike(digits, TINY, 0)
     model = build_classifier("faust", TINY, 0).fit(digits.X, digits.y)
-    first, second = activities(model.state_.network, model.standardizer_(digits.X_test))
+    made = passes(model.state_.network, model.standardizer_(digits.X_test))
+    first, second = (passed.activity for passed in made)
     np.testing.assert_allclose(measured["within"][0][1], linear_cka(digits.X_test, first))
     np.testing.assert_allclose(measured["within"][1][2], linear_cka(first, second))
     np.testing.assert_allclose(np.diag(measured["within"]), 1)

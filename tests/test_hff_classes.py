@@ -6,7 +6,7 @@ import pytest
 import ffref
 from ffref import HFFClassifier
 from ffref.objectives.hff import hff_class_mean_prototypes
-from ffref.training import activities, insert_classes
+from ffref.training import insert_classes, passes
 from tests.small_data import blobs
 from tests.small_models import outputs, same, small
 
@@ -66,7 +66,7 @@ def test_new_classes_are_learned_and_old_ones_kept(named, prototype_update):
 def test_prototypes_start_at_the_means_of_the_samples_that_come():
     model = of_two_classes(prototypes_per_class=1)
     before = [p.copy() for p in model.prototypes_]
-    seen = list(activities(model.state_.network, model._prepare(X[Y == 3])))
+    seen = [p.activity for p in passes(model.state_.network, model._prepare(X[Y == 3]))]
     rows = np.isin(Y, [0, 2, 3])
     model._join(np.array([0, 2, 3]), X[rows], np.searchsorted([0, 2, 3], Y[rows]))
     for old, new, activity in zip(before, model.prototypes_, seen, strict=True):
@@ -134,10 +134,10 @@ def test_fit_forgets_who_joined():
 def test_dealt_means_need_no_second_definition():
     # the estimator's start is the formula's, on the activity of the first weights
     model = small(HFFClassifier, prototype_init="class-means", prototypes_per_class=1).start(X, Y)
-    for prototypes, activity in zip(
-        model.prototypes_, activities(model.state_.network, model._prepare(X)), strict=True
+    for prototypes, passed in zip(
+        model.prototypes_, passes(model.state_.network, model._prepare(X)), strict=True
     ):
         expected = hff_class_mean_prototypes(
-            np.random.default_rng(0), activity, Y, classes=4, prototypes_per_class=1
+            np.random.default_rng(0), passed.activity, Y, classes=4, prototypes_per_class=1
         )
         np.testing.assert_allclose(prototypes, expected, rtol=1e-5, atol=1e-6)

@@ -8,7 +8,7 @@ from ffref.layers import Dense, dense_grads, dense_relu, layer_grads, layer_relu
 from ffref.negatives import bind_label_encoding, contrastive_batch, labelled_rows, paired_context
 from ffref.objectives.ff import ff
 from ffref.training import LocalLayer, contrastive, layer_scores, local_grads
-from ffref.training.network import activities
+from ffref.training.network import passes
 from tests.labelled_rows import stacked
 from tests.networks import draw_dense, draw_network
 
@@ -110,8 +110,8 @@ def test_scores_are_those_of_a_pass_for_each_label(encoding_name, norm):
     scores = layer_scores(algorithm, network, x)
     for label in range(CLASSES):
         written = encoding.write(x, np.full(SAMPLES, label))
-        for depth, activity in enumerate(activities(network, written)):
-            expected = goodness.value(activity)
+        for depth, passed in enumerate(passes(network, written)):
+            expected = goodness.value(passed.activity)
             np.testing.assert_allclose(scores[depth, :, label], expected, rtol=1e-12, atol=1e-13)
 
 

@@ -22,7 +22,6 @@ from ffref.objectives.hff import hff
 from ffref.training import (
     LocalLayer,
     TrainingState,
-    activities,
     bind_optimizer,
     contrastive,
     initial_optimizer_states,
@@ -30,6 +29,7 @@ from ffref.training import (
     layer_units,
     local_grads,
     local_step,
+    passes,
 )
 from ffref.types import LabelledRows
 from tests.image_networks import SHAPE, STACK, draw, preactivation
@@ -319,8 +319,8 @@ def test_scores_are_the_goodness_of_each_label(encoding_name):
     scores = algorithm.scores(network, x)
     for label in range(3):
         inputs = encoding.write(x, np.full(4, label))
-        for depth, activity in enumerate(activities(network, inputs)):
-            goodness = (activity**2).sum(axis=1)
+        for depth, passed in enumerate(passes(network, inputs)):
+            goodness = (passed.activity**2).sum(axis=1)
             np.testing.assert_allclose(scores[depth, :, label], goodness, rtol=1e-12)
     assert (scores[0, :, 0] != scores[0, :, 1]).all()
 
@@ -333,15 +333,15 @@ def test_shapes_of_the_papers_network():
     plan = plan_layers(describe_layers(layers), (28, 28, 1))
     assert [layer.out_shape for layer in plan] == [(4, 4, 128), (3, 3, 220), (2, 2, 512)]
     assert [layer.inputs for layer in plan] == [100, 512, 880]
-    assert plan[1].weight_shape == (3, 3, 2, 2, 128, 220)
-    assert plan[1].bias_shape == (3, 3, 220)
+    assert plan[1].shapes[0] == (3, 3, 2, 2, 128, 220)
+    assert plan[1].shapes[1] == (3, 3, 220)
     cifar = plan_layers(describe_layers([["local", 11, 1, 3, 5]] * 2), (32, 32, 3))
     assert [layer.units for layer in cifar] == [3072, 3072]
     assert cifar[1].inputs == 363
     dense = plan_layers(describe_layers([["conv", 3, 2, 8, 1], ["dense", 5]]), (7, 6, 2))
     assert dense[0].out_shape == (4, 3, 8)
-    assert dense[0].bias_shape == (8,)
-    assert dense[1].weight_shape == (96, 5)
+    assert dense[0].shapes[1] == (8,)
+    assert dense[1].shapes[0] == (96, 5)
     assert dense[1].kind is DENSE
 
 

@@ -12,7 +12,7 @@ from ffref import (
 )
 from ffref.data import stream_array
 from ffref.formulas import l2_normalize
-from ffref.training import activities
+from ffref.training import passes
 from tests.small_data import blobs
 from tests.small_models import outputs, small
 
@@ -23,8 +23,8 @@ each_grouped = pytest.mark.parametrize("kind", BY_GROUPS)
 
 def class_means(model, X, y):
     """Means of each class's unit activity, layer by layer, by plain NumPy in float64."""
-    for activity in activities(model.state_.network, model._prepare(X)):
-        unit = l2_normalize(activity.astype(np.float64))
+    for passed in passes(model.state_.network, model._prepare(X)):
+        unit = l2_normalize(passed.activity.astype(np.float64))
         yield np.stack([unit[y == label].mean(axis=0) for label in model.classes_])
 
 
@@ -129,7 +129,7 @@ def test_channels_of_convolutions_are_split_at_every_place(kind):
     X, y = blobs()
     layers = (("conv", 2, 1, 6), ("dense", 6))
     model = small(kind, layers=layers, image_shape=(2, 4), max_iter=1).fit(X, y)
-    (first, _) = activities(model.state_.network, model._prepare(X))
+    first = next(passes(model.state_.network, model._prepare(X))).activity
     images = first.reshape(90, 1, 3, 6)  # 1 x 3 places of 6 channels, two a class
     power = 2 if kind is CwCClassifier else 1
     expected = np.stack(

@@ -27,7 +27,7 @@ from ffref.training import (
     initial_optimizer_states,
     local_step,
 )
-from ffref.training.network import activities_above, layer_activity
+from ffref.training.network import layer_pass, passes_above
 from ffref.types import Goodness
 from tests.independent.compare import (
     central_difference,
@@ -221,8 +221,8 @@ def test_a_batch_brings_the_goodness_of_the_whole_network():
     network = draw_network(rng, (7, 6, 5))
     x, labels = rng.normal(size=(5, 4)), np.array([0, 1, 2, 0, 1])
     batch = collaborating("all").batch(network, x, labels, None, np.random.default_rng(2))
-    first = layer_activity(network.layers[0], batch[0])
-    summed = sum((y**2).sum(axis=1) for y in activities_above(network, first))
+    first = layer_pass(network.layers[0], batch[0])
+    summed = sum((made.activity**2).sum(axis=1) for made in passes_above(network, first))
     assert scaled_close(batch[1].network_goodness, summed)
     plain = collaborating("below").batch(network, x, labels, None, np.random.default_rng(2))
     assert plain[1].network_goodness is None

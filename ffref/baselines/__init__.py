@@ -1,6 +1,13 @@
 """Yardsticks on the same layers, by hand: back-propagation and predictive coding."""
 
-from ffref.baselines.backprop import backprop_grads, backprop_logits, backprop_loss, backprop_step
+from ffref.baselines.backprop import (
+    backprop_grads,
+    backprop_input_gradient,
+    backprop_logits,
+    backprop_loss,
+    backprop_step,
+)
+from ffref.baselines.chain import NetworkPass, input_gradient, network_pass, ways_back
 from ffref.baselines.predictive_coding import (
     Inference,
     Relaxed,
@@ -15,11 +22,15 @@ from ffref.baselines.predictive_coding import (
 
 __all__ = [
     "Inference",
+    "NetworkPass",
     "Relaxed",
     "backprop_grads",
+    "backprop_input_gradient",
     "backprop_logits",
     "backprop_loss",
     "backprop_step",
+    "input_gradient",
+    "network_pass",
     "predictive_coding_energy",
     "predictive_coding_energy_grads",
     "predictive_coding_grads",
@@ -27,4 +38,5 @@ __all__ = [
     "predictive_coding_values",
     "relax_errors",
     "relax_values",
+    "ways_back",
 ]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ffref.cli.flags import FLAGS
+from ffref.cli.flags import FLAGS, layer_words
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _MAX_BYTES = 10**6
@@ -84,7 +84,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  what a flag can be
     """Turn layers back into the words they were made of."""
     if not isinstance(value, tuple):
         return value
-    return [":".join(map(str, part)) if isinstance(part, tuple) else part for part in value]
+    return [layer_words(part) if isinstance(part, tuple) else part for part in value]
 
 
 def _value(value: bool | float | str | Sequence[Any]) -> str:

@@ -1,7 +1,7 @@
 """The flags of `ffref train`: the settings of the classifiers, as the command line takes them."""
 
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
 from typing import Any, NamedTuple
 
@@ -42,24 +42,65 @@ def sizes(text: str) -> tuple[int, ...]:
     return parsed
 
 
-def layers(text: str) -> tuple[tuple[str | int, ...], ...]:
+def layers(text: str) -> tuple[tuple[Any, ...], ...]:
     """Parse "conv:3:1:32:1,dense:500" into (("conv", 3, 1, 32, 1), ("dense", 500)).
 
     Examples
     --------
     >>> layers("local:10:6:128,local:2:1:220")
     (('local', 10, 6, 128), ('local', 2, 1, 220))
+    >>> layers("block:96:pool=2:auxiliary=64x4:residual")
+    (('block', {'channels': 96, 'pool': 2, 'auxiliary': [64, 4], 'residual': True}),)
     """
-    parsed: list[tuple[str | int, ...]] = []
+    parsed: list[tuple[Any, ...]] = []
     for part in text.split(","):
-        name, *numbers = part.split(":")
-        if not (name and numbers and all(number.isdecimal() for number in numbers)):
+        name, *said = part.split(":")
+        counts = said[:1] if name == "block" else said
+        if not (name and counts and all(number.isdecimal() for number in counts)):
             raise ArgumentTypeError(
-                f"takes layers as local:SIZE:STRIDE:CHANNELS[:PADDING], conv:..., or dense:UNITS, "
-                f"with commas between, got {text!r}"
+                f"takes layers as local:SIZE:STRIDE:CHANNELS[:PADDING], conv:..., dense:UNITS or "
+                f"block:CHANNELS[:pool=2:auxiliary=64x4...], with commas between, got {text!r}"
             )
-        parsed.append((name, *map(int, numbers)))
+        if name == "block":
+            parsed.append((name, {"channels": int(said[0])} | dict(map(_choice, said[1:]))))
+        else:
+            parsed.append((name, *map(int, said)))
     return tuple(parsed)
+
+
+def layer_words(layer: Sequence[Any]) -> str:
+    """Write a layer as `layers` reads it.
+
+    Examples
+    --------
+    >>> (block,) = layers("block:96:pool=2:auxiliary=x4:residual")
+    >>> layer_words(block)
+    'block:96:pool=2:auxiliary=x4:residual'
+    """
+    name, *said = layer
+    if name != "block":
+        return ":".join(map(str, layer))
+    words = [name, str(said[0]["channels"])]
+    for choice, value in said[0].items():
+        if isinstance(value, list):
+            first, second = value
+            words.append(f"{choice}={'' if first is None else first}x{second}")
+        elif value is True:
+            words.append(choice)
+        elif choice != "channels":
+            words.append(f"{choice}={value}")
+    return ":".join(words)
+
+
+def _choice(text: str) -> tuple[str, Any]:
+    """Of a block: a name; with a number, a word, or two numbers (64x4; x4 for None and 4)."""
+    name, said, value = text.partition("=")
+    if not said:
+        return name, True
+    first, pair, second = value.partition("x")
+    if pair and second.isdecimal() and (first.isdecimal() or not first):
+        return name, [int(first) if first else None, int(second)]
+    return name, int(value) if value.isdecimal() else value
 
 
 _OF_ANY: dict[str, Callable[[str], Any]] = {

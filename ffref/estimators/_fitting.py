@@ -19,6 +19,7 @@ from ffref.estimators._validation import (
     labels_of,
     remember_feature_names,
 )
+from ffref.layers import LayerDescription
 from ffref.training import (
     SCHEDULES,
     EpochRecord,
@@ -267,6 +268,10 @@ class Fitting(Prediction):
         return bind_optimizer(
             self.optimizer, momentum=self.momentum, weight_decay=self.weight_decay
         )
+
+    def _descriptions(self) -> tuple[LayerDescription, ...]:
+        """What the layers are: dense ones, in most classifiers."""
+        return tuple(LayerDescription("dense", int(size)) for size in self._hidden_layer_sizes())
 
     def _hidden_layer_sizes(self) -> tuple[int, ...]:
         sizes = self.hidden_layer_sizes

@@ -8,7 +8,7 @@ from ffref.estimators._parameters import classifier
 from ffref.estimators._readouts import SoftmaxReadout
 from ffref.method import setting
 from ffref.negatives import LabelEncoding, bind_label_encoding, warn_if_overlay_hides_data
-from ffref.training import in_blocks, network_logits
+from ffref.training import in_blocks, network_logits, rows_at_once
 from ffref.types import Array
 
 _FIRST_LAYER = {
@@ -27,7 +27,10 @@ class NeutralSoftmax(SoftmaxReadout, AnyLayers):
 
     def _softmax_logits(self, x: Array) -> Array:
         algorithm, network = self._fitted_algorithm(), self.state_.network
-        return in_blocks(lambda rows: network_logits(network, algorithm.neutral(rows)), x, axis=0)
+        rows = rows_at_once(network)
+        return in_blocks(
+            lambda part: network_logits(network, algorithm.neutral(part)), x, axis=0, rows=rows
+        )
 
     def _shows_labels(self) -> bool:
         """Whether a label is written into the samples."""

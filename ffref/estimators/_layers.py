@@ -13,40 +13,23 @@ from ffref.method import setting
 
 
 @classifier
-class StackedLayers(PlainSamples, LocalClassifier):
-    """Base of classifiers whose layers learn from plain samples, at once or in turn."""
-
-    layer_schedule: str = setting(
-        default="simultaneous",
-        help="all layers in every step, or each to its end before the next",
-        choices=("simultaneous", "greedy"),
-    )
-
-    def _is_greedy(self) -> bool:
-        return self.layer_schedule == "greedy"
-
-
-@classifier
-class AnyLayers(StackedLayers):
+class ImageLayers(PlainSamples):
     """Base of classifiers whose layers may walk over images."""
 
     layers: Any = setting(
         default=None,
         help="of other kinds, instead of hidden layer sizes: local:SIZE:STRIDE:CHANNELS[:PADDING] "
-        "(weights differ from place to place), conv:..., dense:UNITS (behind those)",
-        more='In Python (("local", size, stride, channels, padding), ..., ("dense", units)); '
-        "`image_shape` says what the samples look like.",
+        "(weights differ from place to place), conv:..., "
+        "block:CHANNELS[:pool=2:auxiliary=64x4...], dense:UNITS (behind those)",
+        more='In Python (("local", size, stride, channels, padding), ..., ("dense", units)), and '
+        '("block", {"channels": ..., ...}) for convolution, normalisation, relu and pooling (see '
+        "`ffref.layers.stack.BLOCK_CHOICES`); `image_shape` says what the samples look like.",
         kind="tuple of tuples",
         shapes=True,
     )
 
     def _descriptions(self) -> tuple[LayerDescription, ...]:
         return super()._descriptions() if self.layers is None else describe_layers(self.layers)
-
-    def _units(self) -> list[int]:
-        if self.layers is not None:  # units of windows are known once the images are
-            self._check_fitted()
-        return super()._units()
 
     def _input_shape(self, features: int, classes: int) -> tuple[int, ...]:
         return self._image(features) if self._sees_images() else (features,)
@@ -62,4 +45,29 @@ class AnyLayers(StackedLayers):
 
     def _sees_images(self) -> bool:
         """Whether the first layer walks over images."""
-        return self._descriptions()[0].name != "dense"
+        descriptions = self._descriptions()
+        return bool(descriptions) and descriptions[0].name != "dense"
+
+
+@classifier
+class StackedLayers(PlainSamples, LocalClassifier):
+    """Base of classifiers whose layers learn from plain samples, at once or in turn."""
+
+    layer_schedule: str = setting(
+        default="simultaneous",
+        help="all layers in every step, or each to its end before the next",
+        choices=("simultaneous", "greedy"),
+    )
+
+    def _is_greedy(self) -> bool:
+        return self.layer_schedule == "greedy"
+
+
+@classifier
+class AnyLayers(ImageLayers, StackedLayers):
+    """Base of classifiers whose locally trained layers may walk over images."""
+
+    def _units(self) -> list[int]:
+        if self.layers is not None:  # units of windows are known once the images are
+            self._check_fitted()
+        return super()._units()

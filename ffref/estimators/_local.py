@@ -1,6 +1,7 @@
 """What classifiers of locally trained layers share."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -13,9 +14,7 @@ from ffref.estimators._readouts import LayerReadout
 from ffref.estimators._validation import check_targets, encode_labels, labels_of
 from ffref.formulas.diagnostics import LayerDiagnostics
 from ffref.layers import (
-    LayerDescription,
     PlannedLayer,
-    draw_weights,
     plan_layers,
 )
 from ffref.method import LayerPlace, OwnParams
@@ -34,6 +33,22 @@ from ffref.training import (
 from ffref.types import Array
 
 
+def with_kinds(
+    layers: tuple[LocalLayer, ...], plan: Sequence[PlannedLayer]
+) -> tuple[LocalLayer, ...]:
+    """Layers as planned, if their arrays have the planned shapes."""
+    for number, (layer, planned) in enumerate(zip(layers, plan, strict=True), 1):
+        shapes = tuple(array.shape for array in layer.weights)
+        require(
+            shapes == planned.shapes,
+            f"layer {number} must have weights of shapes {planned.shapes}, got {shapes}",
+        )
+    return tuple(
+        layer._replace(weights=planned.kind.record(*layer.weights), kind=planned.kind)
+        for layer, planned in zip(layers, plan, strict=True)
+    )
+
+
 @classifier
 class LocalClassifier(LayerReadout):
     """A stack of layers, each trained by its own loss."""
@@ -48,9 +63,6 @@ class LocalClassifier(LayerReadout):
         """
         return (features,)
 
-    def _descriptions(self) -> tuple[LayerDescription, ...]:
-        return tuple(LayerDescription("dense", int(size)) for size in self._hidden_layer_sizes())
-
     def _plan(self, features: int, classes: int) -> tuple[PlannedLayer, ...]:
         """Shapes and kinds of the layers for such data."""
         return plan_layers(self._descriptions(), self._input_shape(features, classes))
@@ -59,7 +71,7 @@ class LocalClassifier(LayerReadout):
         """Where each layer stands: what its objective may depend on."""
         plan = self._plan(features, classes)
         return [
-            LayerPlace(depth, len(plan), layer.units, layer.out_shape[-1], classes)
+            LayerPlace(depth, len(plan), layer.units, layer.feature_shape[-1], classes)
             for depth, layer in enumerate(plan)
         ]
 
@@ -82,7 +94,7 @@ class LocalClassifier(LayerReadout):
         self, rng: np.random.Generator, features: int, classes: int
     ) -> TrainingState:
         plan = self._plan(features, classes)
-        weights = [draw_weights(rng, layer, self._gain()) for layer in plan]
+        weights = [layer.draw(rng, self._gain()) for layer in plan]
         own = [self._initial_params(rng, place) for place in self._places(features, classes)]
         layers = tuple(
             LocalLayer(drawn, (*params.learned, *params.kept), layer.kind)
@@ -90,8 +102,8 @@ class LocalClassifier(LayerReadout):
         )
         optimizer = self._optimizer()
         states = tuple(
-            optimizer.init((*drawn, *params.learned))
-            for drawn, params in zip(weights, own, strict=True)
+            optimizer.init((*drawn[: len(layer.kind.decayed)], *params.learned))
+            for drawn, params, layer in zip(weights, own, plan, strict=True)
         )
         readout, readout_state = self._initial_readout([layer.units for layer in plan], classes)
         network = self._network(layers)._replace(readout=readout)
@@ -106,18 +118,7 @@ class LocalClassifier(LayerReadout):
     def _network(self, layers: tuple[LocalLayer, ...]) -> Network:
         """Give the arrays of a checkpoint their kinds, which no file holds."""
         plan = self._plan(self.n_features_in_, len(self.classes_))
-        for number, (layer, planned) in enumerate(zip(layers, plan, strict=True), 1):
-            shapes = layer.weights.weight.shape, layer.weights.bias.shape
-            require(
-                shapes == (planned.weight_shape, planned.bias_shape),
-                f"layer {number} must have a weight of shape {planned.weight_shape} and a bias of "
-                f"shape {planned.bias_shape}, got {shapes[0]} and {shapes[1]}",
-            )
-        kinds = (
-            layer._replace(weights=planned.kind.record(*layer.weights), kind=planned.kind)
-            for layer, planned in zip(layers, plan, strict=True)
-        )
-        return super()._network(tuple(kinds))
+        return super()._network(with_kinds(layers, plan))
 
     def _layer_scores(self, x: Array) -> Array:
         return layer_scores(self._fitted_algorithm(), self.state_.network, x)

@@ -21,7 +21,8 @@ from ffref.estimators._validation import (
     not_fitted_error,
 )
 from ffref.formulas import softmax
-from ffref.training import READOUTS, ROWS_AT_ONCE, TrainingState, in_blocks, read_out
+from ffref.layers import ROWS_AT_ONCE
+from ffref.training import READOUTS, TrainingState, in_blocks, read_out
 from ffref.types import Array
 
 

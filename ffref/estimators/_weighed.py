@@ -102,6 +102,15 @@ class WeighedReadout(LayerReadout):
         """Factor of the added scores: their mean, divided by the mean temperature."""
         return 1 / sum(self._temperatures()[self._layers_read()])
 
+    def _score_factors(self) -> np.ndarray:
+        """Factor of each layer's scores in the logits of `predict_proba`."""
+        factors = np.zeros(len(self.state_.network.layers))
+        if self.readout == "weighted":
+            factors[:] = self._fitted_weights()
+        else:
+            factors[self._layers_read()] = self._class_logits(np.ones(1))
+        return factors
+
     def _fitted_weights(self) -> np.ndarray:
         wanted = len(self.state_.network.layers) if self.readout == "weighted" else 1
         weights = getattr(self, "score_weights_", np.empty(0))

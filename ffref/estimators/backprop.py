@@ -1,67 +1,26 @@
-"""Back-propagation on the same dense layers, as a classifier: the yardstick."""
+"""Back-propagation on the same layers, as a classifier: the yardstick."""
 
 from functools import partial
 
-import numpy as np
-
-from ffref.baselines import backprop_logits, backprop_step
+from ffref.baselines import backprop_input_gradient, backprop_step
+from ffref.estimators._gradients import InputGradients
+from ffref.estimators._layers import ImageLayers
 from ffref.estimators._parameters import classifier
-from ffref.estimators._samples import PlainSamples
+from ffref.estimators._whole import WholeNetwork
 from ffref.formulas.softmax import check_label_smoothing
-from ffref.layers import draw_dense_layers
+from ffref.layers import LayerDescription, PlannedLayer, plan_layers
 from ffref.method import setting
-from ffref.training import (
-    LocalLayer,
-    Step,
-    TrainingState,
-    activities,
-    initial_optimizer_states,
-)
-from ffref.training.prediction import in_blocks
-from ffref.types import Array
+from ffref.training import Step
+from ffref.types import Array, Labels
 
 
 @classifier
-class WholeNetwork(PlainSamples):
-    """Base of classifiers whose top layer has a unit for each class, and one loss for all."""
-
-    between_norm: str = "none"
-
-    def _initial_state(
-        self, rng: np.random.Generator, features: int, classes: int
-    ) -> TrainingState:
-        sizes = (features, *self._hidden_layer_sizes(), classes)
-        layers = tuple(
-            LocalLayer(dense, ()) for dense in draw_dense_layers(rng, sizes, self._gain())
-        )
-        states = initial_optimizer_states(self._optimizer(), layers, learned_params=0)
-        return TrainingState(self._network(layers), states)
-
-    def _layer_scores(self, x: Array) -> Array:
-        network = self.state_.network
-        return in_blocks(lambda rows: backprop_logits(network, rows), x, axis=0)[None]
-
-    def _class_logits(self, goodness: Array) -> Array:
-        return goodness
-
-    def _hidden(self, x: Array) -> Array:
-        network = self.state_.network
-        hidden = network._replace(layers=network.layers[:-1])
-
-        def last(rows: Array) -> Array:
-            top = network.input_norm.value(rows)
-            for activity in activities(hidden, rows):
-                top = network.between_norm.value(activity)
-            return top
-
-        return in_blocks(last, x, axis=0)
-
-
-@classifier
-class BackpropClassifier(WholeNetwork):
+class BackpropClassifier(InputGradients, ImageLayers, WholeNetwork):
     """Back-propagation by hand: the same layers, one loss at the top, the chain through all.
 
-    Formula and source: `ffref.baselines.backprop`.
+    Formula and source: `ffref.baselines.backprop`. Blocks on images are without their auxiliary
+    convolutions: the network is what they hand on to each other in `HFFClassifier`. Of the last
+    block's activity the logits read the means of its auxiliary grid's cells, if it has a grid.
 
     Attributes
     ----------
@@ -87,6 +46,19 @@ class BackpropClassifier(WholeNetwork):
         super()._check_parameters()
         check_label_smoothing(self.label_smoothing)
 
+    def _plan(self, features: int, classes: int) -> tuple[PlannedLayer, ...]:
+        """Shapes and kinds of the hidden layers and, last, of the one that gives the logits."""
+        alone = [one._replace(auxiliary=0, grid=None) for one in self._descriptions()]
+        if alone:
+            alone[-1] = alone[-1]._replace(grid=self._descriptions()[-1].grid)
+        hidden = plan_layers(alone, self._input_shape(features, classes))
+        read = hidden[-1].feature_shape if hidden else (features,)
+        return (*hidden, *plan_layers([LayerDescription("dense", classes)], read))
+
     def _step(self, features: int, classes: int) -> Step:
         step = partial(backprop_step, self._optimizer(), label_smoothing=self.label_smoothing)
         return Step(step, layers=1)
+
+    def _input_gradient(self, x: Array, labels: Labels) -> Array:
+        mean = backprop_input_gradient(self.state_.network, x, labels)
+        return mean * x.dtype.type(len(x))

@@ -64,6 +64,11 @@ class FFClassifier(ChosenGoodness, LabelledSamples):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         require(
+            not (self.peer_strength and any(one.name == "block" for one in self._descriptions())),
+            "peer normalisation acts behind the relu of each unit, and the units of a block are "
+            "pooled: set peer_strength=0, or use layers of another kind",
+        )
+        require(
             self._shows_labels() or self.readout == "softmax",
             f"with hybrid images no layer sees a label, so that readout must be 'softmax', got "
             f"{self.readout!r}",

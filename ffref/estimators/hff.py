@@ -5,23 +5,27 @@ from typing import Any
 import numpy as np
 
 from ffref._checks import check_count, require
+from ffref.baselines import input_gradient, network_pass
 from ffref.data import Samples, chosen_rows, first_rows
-from ffref.estimators._layers import StackedLayers
+from ffref.estimators._gradients import InputGradients
+from ffref.estimators._layers import AnyLayers
 from ffref.estimators._parameters import classifier
 from ffref.estimators._validation import check_targets, encode_labels
 from ffref.estimators._weighed import WeighedReadout
+from ffref.formulas import softmax_cross_entropy_grad
 from ffref.method import LayerPlace, OwnParams, setting
 from ffref.objectives.hff import (
     hff,
     hff_class_mean_prototypes,
     hff_class_scores,
+    hff_class_scores_vjp,
     hff_initial_prototypes,
     hff_params,
     hff_simplex_prototypes,
     hff_temperature,
 )
 from ffref.objectives.hff.kinds import MARGINS
-from ffref.training import Algorithm, activities, insert_classes, one_pass
+from ffref.training import Algorithm, insert_classes, one_pass, passes
 from ffref.types import Array, Labels, Params
 
 _MEANS_OF = 1024
@@ -29,7 +33,7 @@ _MEANS_OF = 1024
 
 
 @classifier
-class HFFClassifier(WeighedReadout, StackedLayers):
+class HFFClassifier(WeighedReadout, InputGradients, AnyLayers):
     """Hyperspherical Forward-Forward: each layer classifies by cosines to learned prototypes.
 
     No negative samples, and one pass to predict. Formula and source: `ffref.objectives.hff`.
@@ -118,15 +122,17 @@ class HFFClassifier(WeighedReadout, StackedLayers):
             learn_temperature=self.learn_temperature,
         )
 
-        def class_scores(activity: Array, params: Params) -> Array:
-            beta = 1 / self._temperature(params) if self.sharpness is None else self.sharpness
-            return hff_class_scores(activity, params[-1], sharpness=beta)
+        def class_scores(features: Array, params: Params) -> Array:
+            return hff_class_scores(features, params[-1], sharpness=self._sharpness(params))
 
         layers = len(self._descriptions())
         return one_pass([objective] * layers, class_scores=[class_scores] * layers)
 
     def _temperature(self, params: Params) -> float:
         return hff_temperature(params) if self.learn_temperature else self.temperature
+
+    def _sharpness(self, params: Params) -> float:
+        return 1 / self._temperature(params) if self.sharpness is None else self.sharpness
 
     def _temperatures(self) -> list[float]:
         return [self._temperature(layer.params) for layer in self.state_.network.layers]
@@ -168,24 +174,51 @@ class HFFClassifier(WeighedReadout, StackedLayers):
         some[rng.permutation(trained)[:_MEANS_OF]] = True
         labels = encode_labels(target[some], classes, type(self).__name__)
         rows = self._prepare(first_rows(chosen_rows(x, some), _MEANS_OF))
-        means = self._class_means(rows, labels, len(classes), rng)
+        means = self._class_means(rows, labels, len(classes), rng, training=True)
         for layer, prototypes in zip(self.state_.network.layers, means, strict=True):
             np.copyto(layer.params[-1], prototypes)
 
     def _class_means(
-        self, x: Array, labels: Labels, classes: int, rng: np.random.Generator
+        self,
+        x: Array,
+        labels: Labels,
+        classes: int,
+        rng: np.random.Generator,
+        *,
+        training: bool,
     ) -> list[Array]:
-        """Prototypes of each layer at the mean directions of these samples, prepared."""
+        """Prototypes of each layer at the mean directions of these samples, prepared.
+
+        `training`: as in its first step, before there are running statistics.
+        """
         return [
             hff_class_mean_prototypes(
                 rng,
-                activity,
+                passed.features,
                 labels,
                 classes=classes,
                 prototypes_per_class=self.prototypes_per_class,
             )
-            for activity in activities(self.state_.network, x)
+            for passed in passes(self.state_.network, x, training=training)
         ]
+
+    def _input_gradient(self, x: Array, labels: Labels) -> Array:
+        network, factors = self.state_.network, self._score_factors()
+        forward = network_pass(network, x, training=False)
+        read = [
+            (passed.features, layer.params[-1], self._sharpness(layer.params))
+            for passed, layer in zip(forward.passed, network.layers, strict=True)
+        ]
+        scores = [hff_class_scores(y, p, sharpness=beta) for y, p, beta in read]
+        logits = np.tensordot(factors.astype(x.dtype), np.stack(scores), 1)
+        d_logits = softmax_cross_entropy_grad(logits, labels) * x.dtype.type(len(x))
+        d_features = [
+            hff_class_scores_vjp(float(factor) * d_logits, y, p, sharpness=beta)
+            if factor
+            else None
+            for factor, (y, p, beta) in zip(factors, read, strict=True)
+        ]
+        return input_gradient(network, forward, d_features)
 
     def _known_classes(self, classes: Any) -> np.ndarray:
         if classes is None:
@@ -206,7 +239,7 @@ class HFFClassifier(WeighedReadout, StackedLayers):
         if joins.any():
             rows = self._prepare(first_rows(chosen_rows(x, joins), _MEANS_OF))
             joining = np.searchsorted(new, labels[joins][:_MEANS_OF])
-            added = self._class_means(rows, joining, len(new), rng)
+            added = self._class_means(rows, joining, len(new), rng, training=False)
         else:
             sizes = (layer.params[-1].shape[1:] for layer in self.state_.network.layers)
             added = [

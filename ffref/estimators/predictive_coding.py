@@ -5,7 +5,7 @@ from functools import partial
 from ffref._checks import check_count, check_positive
 from ffref.baselines import Inference, predictive_coding_step
 from ffref.estimators._parameters import classifier
-from ffref.estimators.backprop import WholeNetwork
+from ffref.estimators._whole import WholeNetwork
 from ffref.layers import INITIAL_GAIN
 from ffref.method import setting
 from ffref.training import Step

@@ -16,7 +16,7 @@ from ffref.data import Stream
 from ffref.estimators import ESTIMATORS, Classifier
 from ffref.experiments.datasets import TrainTest
 from ffref.formulas import linear_cka, representation_diagnostics
-from ffref.training import activities
+from ffref.training import passes
 from ffref.types import Array
 
 Row = dict[str, Any]
@@ -335,9 +335,9 @@ def linear_readout_accuracy(
 
 
 def hidden_layers(model: Classifier, X: Array) -> list[Array]:
-    """Activity of every layer of a classifier whose layers take plain samples."""
+    """Features of every layer of a classifier whose layers take plain samples."""
     x = X if model.standardizer_ is None else model.standardizer_(X)
-    return list(activities(model.state_.network, x))
+    return [passed.features for passed in passes(model.state_.network, x)]
 
 
 def layer_accuracies(model: Classifier, data: Task) -> list[float]:

@@ -64,6 +64,27 @@ _TEXT = {
     "initialization": "lecun",
 }
 
+_HFF_CONV = {
+    "standardize": False,
+    "between_norm": "none",
+    "label_smoothing": 0.05,
+    "optimizer": "adamw",
+    "learning_rate_init": 0.002,
+    "weight_decay": 0.02,
+    "batch_size": 128,
+}
+
+
+def _blocks(*sizes: tuple[int, int, int, int], **first: int) -> tuple[tuple[str, Any], ...]:
+    """Blocks of (channels, pool, auxiliary channels, grid); `first` of the lowest one alone."""
+    said: list[dict[str, Any]] = [
+        {"channels": channels, "pool": pool, "auxiliary": [outputs, grid]}
+        for channels, pool, outputs, grid in sizes
+    ]
+    said[0] |= first
+    return tuple(("block", choices) for choices in said)
+
+
 RECIPES = {
     "hinton-matlab": Recipe(
         "ff",
@@ -141,6 +162,38 @@ RECIPES = {
             "label_strength": 0.3,
             "learning_rate_init": 0.003,
             "max_iter": 10,
+        },
+        {},
+    ),
+    "hff-conv": Recipe(
+        "hff",
+        "mnist",
+        "Sarode, Moser et al. (2026); network and settings are ours",
+        {
+            **_HFF_CONV,
+            # padded to 32 x 32 pixels, so that three halvings leave 4 x 4
+            "layers": _blocks((32, 2, 32, 4), (64, 2, 32, 4), (128, 2, 64, 2), padding=3),
+            "shift": 2,
+            "warmup_steps": 200,
+            "max_iter": 15,
+        },
+        {},
+    ),
+    "hff-conv-cifar": Recipe(
+        "hff",
+        "cifar10",
+        "Sarode, Moser et al. (2026); network and settings are ours",
+        {
+            **_HFF_CONV,
+            "layers": _blocks(
+                (96, 1, 64, 4), (128, 2, 64, 4), (256, 2, 64, 4), (384, 2, 64, 4), (512, 1, 128, 2)
+            ),
+            "standardize": True,
+            "shift": 3,
+            "flip": True,
+            "readout": "last",
+            "warmup_steps": 400,
+            "max_iter": 20,
         },
         {},
     ),

@@ -24,7 +24,8 @@ from ffref.experiments.run_folder import (
     write_json,
     write_json_lines,
 )
-from ffref.training import ROWS_AT_ONCE, EpochRecord
+from ffref.layers import ROWS_AT_ONCE
+from ffref.training import EpochRecord
 
 
 class Run(NamedTuple):

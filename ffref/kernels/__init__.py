@@ -12,6 +12,7 @@ from ffref.kernels.batch_norm import (
     normalize_channels_grad,
 )
 from ffref.kernels.convolution import conv2d, conv2d_input_grad, conv2d_weight_grad
+from ffref.kernels.gated_norm import gated_pull_back, gated_slopes
 from ffref.kernels.local_fields import (
     local_fields,
     local_fields_input_grad,
@@ -65,6 +66,8 @@ __all__ = [
     "divide_rows",
     "flush_subnormals",
     "gate_rows",
+    "gated_pull_back",
+    "gated_slopes",
     "get_threads",
     "heavy_ball_update",
     "local_fields",

@@ -74,14 +74,15 @@ def merge_moments(
 
 @kernel
 def normalize_loop(
-    x: Array, mean: Array, inverse: Array, scale: Array, shift: Array, out: Array,
+    x: Array, mean: Array, inverse: Array, scale: Array, shift: Array, floor: float, out: Array,
     start: int, stop: int,
 ) -> None:  # fmt: skip
-    """Centre, divide, scale and shift the rows start .. stop."""
+    """Centre, divide, scale and shift the rows start .. stop; NaN stays, -infinity is no floor."""
     for r in range(start, stop):
         for c in range(x.shape[1]):
             z = (np.float64(x[r, c]) - mean[c]) * inverse[c]  # (BN.4)
-            out[r, c] = scale[c] * z + shift[c]  # (BN.5)
+            value = scale[c] * z + shift[c]  # (BN.5)
+            out[r, c] = floor if value < floor else value
 
 
 @kernel
@@ -172,19 +173,23 @@ def channel_moments(x: Array) -> tuple[Array, Array]:
     return mean, variance
 
 
-def normalize_channels(x: Array, mean: Array, inverse: Array, scale: Array, shift: Array) -> Array:
+def normalize_channels(
+    x: Array, mean: Array, inverse: Array, scale: Array, shift: Array, *, floor: float = -np.inf
+) -> Array:
     """out_rc = scale_c (x_rc - mean_c) inverse_c + shift_c, (rows, channels) -> same.
 
-    `mean` and `inverse`, 1 / standard deviation, may be float64 where x is float32.
+    `mean` and `inverse`, 1 / standard deviation, may be float64 where x is float32. What is below
+    `floor` becomes `floor`: with 0, a relu in the same pass.
     """
     _check_rows(x, "x")
     mean, inverse, scale, shift = _vectors(x, mean, inverse, scale, shift)
     source, out = readable(x), np.empty(x.shape, x.dtype)
     _over(
-        lambda start, stop: normalize_loop(source, mean, inverse, scale, shift, out, start, stop),
-        len(x),
-        x.size,
-    )
+        lambda start, stop: normalize_loop(
+            source, mean, inverse, scale, shift, floor, out, start, stop
+        ),
+        len(x), x.size,
+    )  # fmt: skip
     return out
 
 

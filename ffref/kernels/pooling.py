@@ -31,12 +31,13 @@ IMAGES = "batch, height, width, channels"
 
 @kernel
 def max_pool_loop(
-    images: Array, out: Array, index: NDArray[np.int32],
+    images: Array, sign: Array, out: Array, index: NDArray[np.int32],
     window: Pair, stride: Pair, start: int, stop: int,
 ) -> None:  # fmt: skip
     """Largest value of each window and its place, y * width + x, in images start .. stop.
 
-    A later value is taken if it is larger, or if it is the first NaN.
+    Of channels whose sign is -1, the smallest. A later value is taken if it is larger (smaller),
+    or if it is the first NaN.
     """
     width, channels = images.shape[2], images.shape[3]
     for n in range(start, stop):
@@ -51,7 +52,8 @@ def max_pool_loop(
                         place = np.int32(y * width + x)
                         for c in range(channels):
                             value, best = images[n, y, x, c], out[n, i, j, c]
-                            taken = (value > best) | ((value != value) & (best == best))  # noqa: PLR0124
+                            beats = sign[c] * value > sign[c] * best
+                            taken = beats | ((value != value) & (best == best))  # noqa: PLR0124
                             out[n, i, j, c] = value if taken else best  # (POOL.1)
                             index[n, i, j, c] = place if taken else index[n, i, j, c]  # (POOL.2)
 
@@ -118,7 +120,7 @@ def average_pool_grad_loop(
 
 
 def max_pool2d(
-    images: Array, *, size: Size, stride: Size | None = None
+    images: Array, *, size: Size, stride: Size | None = None, sign: Array | None = None
 ) -> tuple[Array, NDArray[np.int32]]:
     """Largest value of each window, and where it stands.
 
@@ -131,6 +133,8 @@ def max_pool2d(
         The window. There is no padding; what is left at the border is dropped.
     stride : whole number, or (vertical, horizontal)
         From a window to the next; by default `size`.
+    sign : (channels,) of +1 and -1, same dtype, optional
+        -1: the smallest value of the channel instead of the largest. By default all +1.
 
     Returns
     -------
@@ -156,11 +160,17 @@ def max_pool2d(
         images.shape[1] * images.shape[2] < 2**31,
         f"max_pool2d takes images of fewer than 2^31 pixels, got {images.shape}; cut them",
     )
+    signs = np.ones(images.shape[3], images.dtype) if sign is None else sign
+    require(
+        signs.shape == (images.shape[3],) and signs.dtype == images.dtype,
+        f"sign must be ({images.shape[3]},) of {images.dtype}, one for each channel, got "
+        f"{signs.shape} of {signs.dtype}",
+    )
     out = np.empty((len(images), *places, images.shape[3]), images.dtype)
     index = np.empty(out.shape, np.int32)
-    source = readable(images)
+    source, signs = readable(images), readable(signs)
     _over_images(
-        lambda start, stop: max_pool_loop(source, out, index, window, step, start, stop),
+        lambda start, stop: max_pool_loop(source, signs, out, index, window, step, start, stop),
         len(images), out.size * window[0] * window[1],
     )  # fmt: skip
     return out, index

@@ -1,5 +1,6 @@
 """Layers: forward and parameter gradients. Weights travel in NamedTuples."""
 
+from ffref.layers.block import Block, BlockForm, BlockPass, block_forward, draw_block
 from ffref.layers.convolution import (
     Conv,
     conv_forward,
@@ -20,12 +21,14 @@ from ffref.layers.dense import (
 )
 from ffref.layers.kinds import (
     DENSE,
+    ROWS_AT_ONCE,
     LayerKind,
+    LayerPass,
+    SumsGrad,
     Weights,
-    Window,
+    block_kind,
     conv_kind,
     local_fields_kind,
-    places_of,
 )
 from ffref.layers.labelled import (
     each_version,
@@ -73,24 +76,30 @@ from ffref.layers.stack import (
     LayerDescription,
     PlannedLayer,
     describe_layers,
-    draw_weights,
     plan_layers,
 )
+from ffref.layers.windows import Window, places_of
 
 __all__ = [
     "DENSE",
     "INITIAL_GAIN",
+    "ROWS_AT_ONCE",
     "BatchNorm",
     "BatchStatistics",
+    "Block",
+    "BlockForm",
+    "BlockPass",
     "Conv",
     "Dense",
     "LayerDescription",
     "LayerKind",
+    "LayerPass",
     "LocalFields",
     "PlannedLayer",
     "Readout",
     "ReadoutEvaluation",
     "RunningStatistics",
+    "SumsGrad",
     "Weights",
     "Window",
     "advance_running",
@@ -100,6 +109,8 @@ __all__ = [
     "batch_norm_grads",
     "batch_norm_inference",
     "batch_norm_inference_grads",
+    "block_forward",
+    "block_kind",
     "conv_forward",
     "conv_grads",
     "conv_input_grad",
@@ -110,9 +121,9 @@ __all__ = [
     "dense_input_grad",
     "dense_relu",
     "describe_layers",
+    "draw_block",
     "draw_dense",
     "draw_dense_layers",
-    "draw_weights",
     "each_version",
     "fresh_batch_norm",
     "he_conv",

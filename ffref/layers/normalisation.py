@@ -80,7 +80,7 @@ def batch_norm_forward(norm: BatchNorm, x: Array, *, eps: float) -> tuple[Array,
     """
     rows = _rows(x, norm)
     mean, variance = kernels.channel_moments(rows)  # (BN.1), (BN.2)
-    inverse = _inverse_deviation(variance, eps)
+    inverse = inverse_deviation(variance, eps)
     out = kernels.normalize_channels(rows, mean, inverse, *norm)  # (BN.4), (BN.5)
     return out.reshape(x.shape), BatchStatistics(mean, variance, len(rows))
 
@@ -93,7 +93,7 @@ def batch_norm_grads(
     d_x = scale / sqrt(variance + eps) (d_out - mean(d_out) - z mean(d_out z)), z normalised x
     """
     rows, upstream = _rows(x, norm), _upstream(d_out, x)
-    inverse = _inverse_deviation(statistics.variance, eps)
+    inverse = inverse_deviation(statistics.variance, eps)
     mean, count = statistics.mean, statistics.size
     require(
         count == len(rows),
@@ -148,7 +148,7 @@ def batch_norm_inference(
     array([[2.]])
     """
     rows = _rows(x, norm)
-    inverse = _inverse_deviation(running.variance, eps)
+    inverse = inverse_deviation(running.variance, eps)
     out = kernels.normalize_channels(rows, running.mean, inverse, *norm)  # (BN.11)
     return out.reshape(x.shape)
 
@@ -161,7 +161,7 @@ def batch_norm_inference_grads(
     d_x = scale / sqrt(variance + eps) d_out
     """
     rows, upstream = _rows(x, norm), _upstream(d_out, x)
-    inverse, none = _inverse_deviation(running.variance, eps), np.zeros(len(norm.scale))
+    inverse, none = inverse_deviation(running.variance, eps), np.zeros(len(norm.scale))
     d_shift, d_scale = kernels.channel_slopes(upstream, rows, running.mean, inverse)
     d_x = kernels.normalize_channels_grad(
         upstream, rows, running.mean, inverse, norm.scale * inverse, none, none
@@ -176,7 +176,7 @@ def fresh_batch_norm(channels: int) -> tuple[BatchNorm, RunningStatistics]:
     return norm, RunningStatistics(np.zeros(channels), np.ones(channels))
 
 
-def _inverse_deviation(variance: Array, eps: float) -> Array:
+def inverse_deviation(variance: Array, eps: float) -> Array:
     """1 / sqrt(variance + eps), in float64."""
     inside = variance.astype(np.float64) + check_positive(eps, "eps")
     return 1 / np.sqrt(inside)  # (BN.3)

@@ -20,7 +20,15 @@ from ffref.training.loop import (
     format_record,
     total_epochs,
 )
-from ffref.training.network import LocalLayer, Network, activities, layer_activity, layer_units
+from ffref.training.network import (
+    LocalLayer,
+    Network,
+    layer_activity,
+    layer_pass,
+    layer_units,
+    passes,
+    rows_at_once,
+)
 from ffref.training.optimizers import (
     OPTIMIZERS,
     Optimizer,
@@ -29,7 +37,6 @@ from ffref.training.optimizers import (
 )
 from ffref.training.prediction import (
     READOUTS,
-    ROWS_AT_ONCE,
     hidden_representation,
     in_blocks,
     layer_scores,
@@ -49,6 +56,7 @@ from ffref.training.step import (
     LayerReport,
     LocalGrads,
     TrainingState,
+    advance_weights,
     initial_optimizer_states,
     local_grads,
     local_step,
@@ -57,7 +65,6 @@ from ffref.training.step import (
 __all__ = [
     "OPTIMIZERS",
     "READOUTS",
-    "ROWS_AT_ONCE",
     "SCHEDULES",
     "Algorithm",
     "DivergenceError",
@@ -74,7 +81,7 @@ __all__ = [
     "Schedule",
     "Step",
     "TrainingState",
-    "activities",
+    "advance_weights",
     "beside_itself",
     "bind_optimizer",
     "contrastive",
@@ -87,17 +94,20 @@ __all__ = [
     "initial_optimizer_states",
     "insert_classes",
     "layer_activity",
+    "layer_pass",
     "layer_scores",
     "layer_units",
     "local_grads",
     "local_step",
     "network_logits",
     "one_pass",
+    "passes",
     "read_out",
     "recurrent_grads",
     "recurrent_local_grads",
     "recurrent_scores",
     "recurrent_step",
+    "rows_at_once",
     "self_contrastive",
     "take_census",
     "total_epochs",

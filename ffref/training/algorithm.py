@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ffref._checks import require
+from ffref.layers import LayerPass
 from ffref.negatives import (
     LabelEncoding,
     class_tuples,
@@ -25,7 +26,7 @@ from ffref.negatives import (
     uniform_wrong_label,
     wrong_class_probabilities,
 )
-from ffref.training.network import Network, activities, activities_above, layer_activity
+from ffref.training.network import Network, layer_pass, passes, passes_above
 from ffref.training.readout import ReadoutTraining
 from ffref.types import Array, Goodness, Labels, LayerContext, LayerInput, Norm, Objective, Params
 
@@ -84,16 +85,17 @@ def contrastive(
             x, labels, wrong, encoding, network.input_norm, shared=shared
         )
         if network_goodness:
-            first = layer_activity(network.layers[0], inputs)
-            of_layers = [goodness.value(one) for one in activities_above(network, first)]
+            first = layer_pass(network.layers[0], inputs, training=True)
+            above = passes_above(network, first, training=True)
+            of_layers = [goodness.value(passed.features) for passed in above]
             context = context._replace(network_goodness=np.sum(of_layers, axis=0))
         return inputs, context
 
     def scores(network: Network, x: Array) -> Array:
         out = np.empty((len(network.layers), len(x), classes), x.dtype)
-        for label, first in enumerate(first_activities(network, x, encoding)):
-            for depth, activity in enumerate(activities_above(network, first)):
-                out[depth, :, label] = goodness.value(activity)
+        for label, first in enumerate(first_passes(network, x, encoding)):
+            for depth, passed in enumerate(passes_above(network, first)):
+                out[depth, :, label] = goodness.value(passed.features)
         return out
 
     return Algorithm(objectives, batch, scores, encoding.write_neutral, readout)
@@ -181,7 +183,7 @@ def one_pass(
 ) -> Algorithm:
     """No negatives; one pass, and each layer's own class scores.
 
-    class_scores : (activity, params) -> (batch, classes), one for each layer
+    class_scores : (features, params) -> (batch, classes), one for each layer
     """
 
     def batch(
@@ -194,8 +196,8 @@ def one_pass(
         return network.input_norm.value(x), context
 
     def scores(network: Network, x: Array) -> Array:
-        layers = zip(class_scores, network.layers, activities(network, x), strict=True)
-        return np.stack([score(activity, layer.params) for score, layer, activity in layers])
+        layers = zip(class_scores, network.layers, passes(network, x), strict=True)
+        return np.stack([score(made.features, layer.params) for score, layer, made in layers])
 
     def neutral(x: Array) -> Array:
         return x
@@ -203,8 +205,8 @@ def one_pass(
     return Algorithm(objectives, batch, scores, neutral)
 
 
-def first_activities(network: Network, x: Array, encoding: LabelEncoding) -> Iterator[Array]:
-    """Activity of the first layer for each label in turn; each is overwritten by the next.
+def first_passes(network: Network, x: Array, encoding: LabelEncoding) -> Iterator[LayerPass]:
+    """What the first layer makes of each label in turn; each is overwritten by the next.
 
     Where labels have slots and the layer is dense, the samples meet the weights once for all.
     """
@@ -214,7 +216,8 @@ def first_activities(network: Network, x: Array, encoding: LabelEncoding) -> Ite
     if first.kind.each_version is not None:
         rows = labelled_rows(x, every_label, encoding, network.input_norm)
     if first.kind.each_version is not None and rows is not None:
-        yield from first.kind.each_version(first.weights, rows)
+        for activity in first.kind.each_version(first.weights, rows):
+            yield LayerPass(activity, activity)
         return
     for labels in every_label:
-        yield layer_activity(first, network.input_norm.value(encoding.write(x, labels)))
+        yield layer_pass(first, network.input_norm.value(encoding.write(x, labels)))

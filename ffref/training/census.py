@@ -8,8 +8,7 @@ import numpy as np
 
 from ffref.data import Samples, blocks
 from ffref.training.algorithm import Algorithm
-from ffref.training.network import activities
-from ffref.training.prediction import ROWS_AT_ONCE
+from ffref.training.network import passes, rows_at_once
 from ffref.training.step import TrainingState
 from ffref.types import Array, Labels
 
@@ -28,14 +27,14 @@ def take_census(algorithm: Algorithm, state: TrainingState, x: Samples, labels: 
         return
     totals: dict[int, tuple[Array, ...]] = {}
     done = 0
-    for rows in blocks(x, ROWS_AT_ONCE):
+    for rows in blocks(x, rows_at_once(state.network)):
         own = labels[done : done + len(rows)]
         done += len(rows)
-        for depth, activity in enumerate(activities(state.network, algorithm.neutral(rows))):
+        for depth, passed in enumerate(passes(state.network, algorithm.neutral(rows))):
             census = algorithm.objectives[depth].census
             if census is None:
                 continue
-            part = census.sums(activity, own, state.network.layers[depth].params)
+            part = census.sums(passed.features, own, state.network.layers[depth].params)
             before = totals.get(depth)
             added = part if before is None else (a + b for a, b in zip(before, part, strict=True))
             totals[depth] = tuple(added)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ffref.layers import Dense, Readout
+from ffref.layers import Block, Dense, Readout
 from ffref.training.network import LocalLayer
 from ffref.training.optimizers import OptimizerState
 
@@ -86,7 +86,8 @@ def layers_to_arrays(
     arrays: dict[str, np.ndarray] = {}
     for depth, (layer, state) in enumerate(zip(layers, states, strict=True)):
         prefix = f"layer{depth}"
-        arrays[f"{prefix}.weight"], arrays[f"{prefix}.bias"] = layer.weights
+        for name, array in layer.weights._asdict().items():
+            arrays[f"{prefix}.{name}"] = array
         for i, array in enumerate(layer.params):
             arrays[f"{prefix}.param{i}"] = array
         arrays[f"{prefix}.step"] = np.array(state.step)
@@ -99,17 +100,18 @@ def layers_to_arrays(
 def layers_from_arrays(
     arrays: Mapping[str, np.ndarray],
 ) -> tuple[tuple[LocalLayer, ...], tuple[OptimizerState, ...]]:
-    """Inverse of `layers_to_arrays`."""
+    """Inverse of `layers_to_arrays`; weight and bias count as a dense layer's until told else."""
     layers: list[LocalLayer] = []
     states: list[OptimizerState] = []
     while f"layer{len(layers)}.weight" in arrays:
         prefix = f"layer{len(layers)}"
-        dense = Dense(arrays[f"{prefix}.weight"], arrays[f"{prefix}.bias"])
+        record = Dense if f"{prefix}.bias" in arrays else Block
+        weights = record(*(arrays[f"{prefix}.{name}"] for name in record._fields))
         params = _numbered(arrays, f"{prefix}.param")
         slots: list[tuple[np.ndarray, ...]] = []
         while f"{prefix}.slot{len(slots)}.0" in arrays:
             slots.append(_numbered(arrays, f"{prefix}.slot{len(slots)}."))
-        layers.append(LocalLayer(dense, params))
+        layers.append(LocalLayer(weights, params))
         states.append(OptimizerState(int(arrays[f"{prefix}.step"]), tuple(slots)))
     return tuple(layers), tuple(states)
 

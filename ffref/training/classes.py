@@ -26,7 +26,7 @@ def insert_classes(state: TrainingState, before: Labels, rows: list[Array]) -> T
         *others, classwise = layer.params
         grown = np.insert(classwise, before, added, axis=0)
         layers.append(layer._replace(params=(*others, grown)))
-        if len(memory.slots) == len(layer.weights) + len(layer.params):
+        if len(memory.slots) == len(layer.kind.decayed) + len(layer.params):
             *kept, slots = memory.slots
             blank = tuple(np.insert(slot, before, 0, axis=0) for slot in slots)
             memory = memory._replace(slots=(*kept, blank))  # noqa: PLW2901

@@ -5,7 +5,7 @@ import numpy as np
 from ffref.data import Samples, first_rows
 from ffref.formulas.diagnostics import LayerDiagnostics, layer_diagnostics
 from ffref.training.algorithm import Algorithm
-from ffref.training.network import Network, layer_activity
+from ffref.training.network import Network, layer_pass
 from ffref.training.readout import network_logits
 from ffref.training.step import carry
 from ffref.types import Labels
@@ -43,9 +43,9 @@ def diagnose(
     inputs, context = algorithm.batch(network, x, labels, logits, rng)
     found: list[LayerDiagnostics] = []
     for layer, objective in zip(network.layers, algorithm.objectives, strict=True):
-        activity = layer_activity(layer, inputs)
-        goodness = objective.evaluate(activity, context, layer.params).goodness
-        found.append(layer_diagnostics(activity, goodness, context))
+        passed = layer_pass(layer, inputs)
+        goodness = objective.evaluate(passed.features, context, layer.params).goodness
+        found.append(layer_diagnostics(passed.activity, goodness, context))
         context = carry(context, goodness)
-        inputs = network.between_norm.value(activity)
+        inputs = network.between_norm.value(passed.activity)
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ffref.layers import DENSE, LayerKind, Readout, Weights
+from ffref.layers import DENSE, LayerKind, LayerPass, Readout, Weights
 from ffref.types import Array, LayerInput, Norm, Params
 
 
@@ -23,33 +23,50 @@ class Network(NamedTuple):
     input_norm: Norm
     between_norm: Norm
     readout: Readout | None = None
-    """a softmax on the layers' activities without a label, where there is one"""
+    """a softmax on the layers' features without a label, where there is one"""
+
+
+def layer_pass(layer: LocalLayer, x: LayerInput, *, training: bool = False) -> LayerPass:
+    """What the layer makes of normalised rows: activity for the next, features for its objective.
+
+    In training, batch normalisation takes the statistics of these rows; else a row's result does
+    not depend on the others.
+    """
+    return layer.kind.forward(layer.weights, x, training)
 
 
 def layer_activity(layer: LocalLayer, x: LayerInput) -> Array:
-    """relu of the layer's weighted sums of normalised rows, (batch, units)."""
-    return layer.kind.activity(layer.weights, x)
+    """Activity of the layer for normalised rows, (batch, units); outside training."""
+    return layer_pass(layer, x).activity
 
 
 def layer_units(layer: LocalLayer) -> int:
-    """Units of the layer's flat activity."""
-    return layer.weights.bias.size * layer.kind.places
+    """Number of features that the layer's objective reads."""
+    return layer.kind.units(layer.weights)
 
 
-def activities(network: Network, x: Array) -> Iterator[Array]:
-    """Activity of each layer, relu of its weighted sums of norm(below), from the bottom up.
+def passes(network: Network, x: Array, *, training: bool = False) -> Iterator[LayerPass]:
+    """What each layer makes of norm(activity below), from the bottom up; see `layer_pass`.
 
     Each layer sees the normalised activity of the one below, so that it cannot read that
     layer's goodness off the length of its input.
     """
     x = network.input_norm.value(x)
-    yield from activities_above(network, layer_activity(network.layers[0], x))
+    first = layer_pass(network.layers[0], x, training=training)
+    yield from passes_above(network, first, training=training)
 
 
-def activities_above(network: Network, activity: Array) -> Iterator[Array]:
-    """Activity of each layer, given that of the first."""
-    yield activity
+def passes_above(
+    network: Network, below: LayerPass, *, training: bool = False
+) -> Iterator[LayerPass]:
+    """What each layer makes, given what the first one did."""
+    yield below
     for layer in network.layers[1:]:
-        x = network.between_norm.value(activity)
-        activity = layer_activity(layer, x)
-        yield activity
+        inputs = network.between_norm.value(below.activity)
+        below = layer_pass(layer, inputs, training=training)
+        yield below
+
+
+def rows_at_once(network: Network) -> int:
+    """Rows that inference takes at a time, to bound memory; results do not depend on it."""
+    return min(layer.kind.rows_at_once for layer in network.layers)

@@ -8,14 +8,12 @@ from numpy.typing import NDArray
 
 from ffref._checks import require
 from ffref.data import Samples, blocks
+from ffref.layers import ROWS_AT_ONCE
 from ffref.training.algorithm import Algorithm
-from ffref.training.network import Network, activities
+from ffref.training.network import Network, passes, rows_at_once
 from ffref.types import Array
 
 Scalar = TypeVar("Scalar", bound=np.generic)
-
-ROWS_AT_ONCE = 1024
-"""Samples that are scored at a time; results do not depend on it."""
 
 
 def layer_scores(algorithm: Algorithm, network: Network, x: Samples) -> Array:
@@ -24,18 +22,19 @@ def layer_scores(algorithm: Algorithm, network: Network, x: Samples) -> Array:
     Contrastive algorithms: the layer's goodness with each label written into the input (one pass
     a class). One-pass algorithms: the layer's own class scores (one pass in all).
     """
-    return in_blocks(lambda rows: algorithm.scores(network, rows), x, axis=1)
+    rows = rows_at_once(network)
+    return in_blocks(lambda part: algorithm.scores(network, part), x, axis=1, rows=rows)
 
 
 def hidden_representation(algorithm: Algorithm, network: Network, x: Samples) -> Array:
-    """Normalised activity of the last layer, without a label: (samples, units)."""
+    """Normalised features of the last layer, without a label: (samples, units)."""
 
     def last(rows: Array) -> Array:
-        for activity in activities(network, algorithm.neutral(rows)):
-            top = activity
+        for passed in passes(network, algorithm.neutral(rows)):
+            top = passed.features
         return network.between_norm.value(top)
 
-    return in_blocks(last, x, axis=0)
+    return in_blocks(last, x, axis=0, rows=rows_at_once(network))
 
 
 def read_out(scores: Array, readout: str) -> Array:
@@ -65,7 +64,11 @@ READOUTS = ("last", "sum", "sum-without-first")
 
 
 def in_blocks(
-    function: Callable[[Array], NDArray[Scalar]], x: Samples, *, axis: int
+    function: Callable[[Array], NDArray[Scalar]],
+    x: Samples,
+    *,
+    axis: int,
+    rows: int = ROWS_AT_ONCE,
 ) -> NDArray[Scalar]:
     """Apply `function` to blocks of rows and join the results along `axis`, to bound memory."""
-    return np.concatenate([function(rows) for rows in blocks(x, ROWS_AT_ONCE)], axis=axis)
+    return np.concatenate([function(block) for block in blocks(x, rows)], axis=axis)

@@ -8,7 +8,7 @@ labels of the batch are drawn from its logits. Nothing of its loss reaches the l
 from typing import NamedTuple
 
 from ffref.layers import Readout, readout_evaluate, readout_features, readout_logits
-from ffref.training.network import Network, activities
+from ffref.training.network import Network, passes
 from ffref.training.optimizers import Optimizer, OptimizerState
 from ffref.types import Array, Labels
 
@@ -23,7 +23,8 @@ class ReadoutTraining(NamedTuple):
 
 def network_features(network: Network, neutral: Array) -> tuple[Array, ...]:
     """What the readout reads, for inputs that carry no label."""
-    return readout_features(list(activities(network, neutral)), network.between_norm)
+    read = [passed.features for passed in passes(network, neutral)]
+    return readout_features(read, network.between_norm)
 
 
 def network_logits(network: Network, neutral: Array) -> Array:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ffref.formulas import relu_vjp
+from ffref.layers import LayerPass
 from ffref.training.algorithm import Algorithm
-from ffref.training.network import LocalLayer, Network, layer_activity
+from ffref.training.network import LocalLayer, Network, layer_pass
 from ffref.training.optimizers import Optimizer, OptimizerState
 from ffref.training.readout import network_features, readout_step
 from ffref.types import Array, Evaluation, Labels, LayerContext, LayerInput, Objective, Params
@@ -19,9 +19,20 @@ from ffref.types import Array, Evaluation, Labels, LayerContext, LayerInput, Obj
 class LocalGrads(NamedTuple):
     """Derivatives of one layer's loss in that layer's own parameters."""
 
-    d_weight: Array
-    d_bias: Array
+    d_weights: tuple[Array, ...]
+    """of the learned arrays of the layer's weights, in their order"""
     d_params: Params
+
+    @property
+    def d_weight(self) -> Array:
+        """Of every kind of layer the first."""
+        return self.d_weights[0]
+
+    @property
+    def d_bias(self) -> Array:
+        """Of layers of weight and bias."""
+        _, d_bias = self.d_weights
+        return d_bias
 
 
 class TrainingState(NamedTuple):
@@ -49,7 +60,7 @@ def local_grads(
     Parameters
     ----------
     layer : LocalLayer
-        Weight and bias in the shapes of its kind, the objective's params.
+        Its weights in the shapes of its kind, the objective's params.
     x : (batch, in_units) or LabelledRows
         The layer's input, already normalised; a constant.
     context : LayerContext
@@ -58,7 +69,7 @@ def local_grads(
 
     Returns
     -------
-    LocalGrads, activity (batch, out_units), Evaluation
+    LocalGrads, activity (batch, units), Evaluation
 
     Examples
     --------
@@ -73,13 +84,24 @@ def local_grads(
     >>> local_grads(layer, np.array([[1.0]]), context, ff(threshold=4.0))[0].d_weight
     array([[-2.]])
     """
-    activity = layer_activity(layer, x)  # (LOCAL.1)
-    evaluation = objective.evaluate(activity, context, layer.params)  # (LOCAL.3)
-    d_preactivation = relu_vjp(evaluation.d_activity, activity)  # (LOCAL.4)
-    if evaluation.d_preactivation is not None:
-        d_preactivation += evaluation.d_preactivation  # (LOCAL.6)
-    d_weight, d_bias = layer.kind.grads(x, d_preactivation)  # (LOCAL.5)
-    return LocalGrads(d_weight, d_bias, evaluation.d_params), activity, evaluation
+    passed = layer_pass(layer, x, training=True)  # (LOCAL.1)
+    grads, evaluation = grads_of_pass(layer, x, passed, context, objective)
+    return grads, passed.activity, evaluation
+
+
+def grads_of_pass(
+    layer: LocalLayer,
+    x: LayerInput,
+    passed: LayerPass,
+    context: LayerContext,
+    objective: Objective,
+) -> tuple[LocalGrads, Evaluation]:
+    """Gradients where the forward pass is done; uses up what it kept for the way back."""
+    evaluation = objective.evaluate(passed.features, context, layer.params)  # (LOCAL.3)
+    kind, rule = layer.kind, evaluation.d_preactivation
+    back = kind.sums_grad(layer.weights, passed, evaluation.d_activity, None, rule)
+    d_weights = (*kind.grads(x, back.d_sums), *back.d_others)  # (LOCAL.5)
+    return LocalGrads(d_weights, evaluation.d_params), evaluation
 
 
 def local_step(
@@ -95,8 +117,9 @@ def local_step(
 ) -> tuple[TrainingState, dict[int, LayerReport]]:
     """Update the layers `trained` on one batch, each by its own loss, from the bottom up.
 
-    A layer passes on the activity that it computed before its own update. A softmax readout is
-    updated first, by what the layers say without a label.
+    A layer passes on the activity that it computed before its own update. One that is not trained
+    does what it does outside training. A softmax readout is updated first, by what the layers say
+    without a label.
     """
     state, logits = _update_readout(algorithm, state, x, labels, learning_rate)
     network, slots = state.network, list(state.optimizer)
@@ -108,18 +131,17 @@ def local_step(
         if depth >= trained.stop:
             break
         if depth in trained:
-            grads, activity, evaluation = local_grads(layer, inputs, context, objective)
+            passed = layer_pass(layer, inputs, training=True)
+            grads, evaluation = grads_of_pass(layer, inputs, passed, context, objective)
             reports[depth] = LayerReport(evaluation.loss, evaluation.accuracy)
             slots[depth] = _update(optimizer, layer, grads, slots[depth], learning_rate)
-            params = objective.advance(activity, context, layer.params)
-            for kept, advanced in zip(layer.params, params, strict=True):
-                np.copyto(kept, advanced)
+            _advance(layer, passed, objective, context)
         else:
-            activity = layer_activity(layer, inputs)
-            evaluation = objective.evaluate(activity, context, layer.params)
+            passed = layer_pass(layer, inputs)
+            evaluation = objective.evaluate(passed.features, context, layer.params)
         if depth + 1 < trained.stop:  # what the top one says, no layer sees
             context = carry(context, evaluation.goodness)
-            inputs = network.between_norm.value(activity)  # (LOCAL.2)
+            inputs = network.between_norm.value(passed.activity)  # (LOCAL.2)
     return state._replace(optimizer=tuple(slots)), reports
 
 
@@ -154,18 +176,38 @@ def _update(
     state: OptimizerState,
     learning_rate: float,
 ) -> OptimizerState:
-    """Overwrite weight, bias and the learned params; weight decay acts on the weight alone."""
+    """Overwrite what is learned; weight decay acts on weights alone."""
     learned = layer.params[: len(grads.d_params)]
-    parameters = (*layer.weights, *learned)
-    gradients = (grads.d_weight, grads.d_bias, *grads.d_params)
-    decayed = (True, False, *(False for _ in learned))
+    parameters = (*layer.weights[: len(grads.d_weights)], *learned)
+    gradients = (*grads.d_weights, *grads.d_params)
+    decayed = (*layer.kind.decayed, *(False for _ in learned))
     return optimizer.update(parameters, gradients, state, learning_rate, decayed)
+
+
+def _advance(
+    layer: LocalLayer, passed: LayerPass, objective: Objective, context: LayerContext
+) -> None:
+    """Overwrite what is not learned by gradient: running statistics, the objective's state."""
+    params = objective.advance(passed.features, context, layer.params)
+    for kept, advanced in zip(layer.params, params, strict=True):
+        np.copyto(kept, advanced)
+    advance_weights(layer, passed)
+
+
+def advance_weights(layer: LocalLayer, passed: LayerPass) -> None:
+    """Overwrite the running statistics among the layer's arrays, if it has any."""
+    if layer.kind.advance is None:
+        return
+    state = layer.kind.advance(layer.weights, passed)
+    for kept, advanced in zip(layer.weights[-len(state) :], state, strict=True):
+        np.copyto(kept, advanced)
 
 
 def initial_optimizer_states(
     optimizer: Optimizer, layers: tuple[LocalLayer, ...], learned_params: int
 ) -> tuple[OptimizerState, ...]:
-    """Fresh state for each layer's weight, bias and first `learned_params` params."""
+    """Fresh state for each layer's learned arrays and first `learned_params` params."""
     return tuple(
-        optimizer.init((*layer.weights, *layer.params[:learned_params])) for layer in layers
+        optimizer.init((*layer.weights[: len(layer.kind.decayed)], *layer.params[:learned_params]))
+        for layer in layers
     )

@@ -17,6 +17,7 @@ Derivation: docs/derivations/hff.md, equations HFF.1 to HFF.32.
 from ffref.objectives.hff.factory import hff, hff_params, hff_temperature
 from ffref.objectives.hff.loss import (
     hff_class_scores,
+    hff_class_scores_vjp,
     hff_loss,
     hff_loss_grads,
     hff_loss_grads_with_temperature,
@@ -44,6 +45,7 @@ __all__ = [
     "hff_additive_angular_margin_loss_grads",
     "hff_class_mean_prototypes",
     "hff_class_scores",
+    "hff_class_scores_vjp",
     "hff_hardest_margin_loss",
     "hff_hardest_margin_loss_grads",
     "hff_initial_prototypes",

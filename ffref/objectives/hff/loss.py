@@ -4,6 +4,7 @@ Derivation: docs/derivations/hff.md, equations HFF.1 to HFF.12, HFF.28 and HFF.2
 """
 
 from ffref._checks import check_positive
+from ffref.formulas import log_mean_exp_grad
 from ffref.objectives.hff.kinds import MARGINS
 from ffref.objectives.hff.passes import (
     Choices,
@@ -14,7 +15,7 @@ from ffref.objectives.hff.passes import (
     run,
     scores,
 )
-from ffref.objectives.hff.sphere import to_sphere
+from ffref.objectives.hff.sphere import pull_from_sphere, pull_to_sphere, to_sphere
 from ffref.types import Array, Labels
 
 _COSINE = MARGINS["additive-cosine"]
@@ -159,6 +160,20 @@ def hff_class_scores(activity: Array, prototypes: Array, *, sharpness: float) ->
     """
     beta = check_positive(sharpness, "sharpness")
     return scores(to_sphere(activity, prototypes), beta)
+
+
+def hff_class_scores_vjp(
+    d_scores: Array, activity: Array, prototypes: Array, *, sharpness: float
+) -> Array:
+    """Pull-back of `hff_class_scores` in `activity`: d_scores (batch, classes) -> as activity.
+
+    For evaluation: how far a sample must be moved for other scores.
+    """
+    beta = check_positive(sharpness, "sharpness")
+    sphere = to_sphere(activity, prototypes)
+    share = log_mean_exp_grad(sphere.cosine, scale=beta)
+    d_cosine = d_scores[:, :, None] * share  # (HFF.8)
+    return pull_from_sphere(sphere, *pull_to_sphere(sphere, d_cosine))[0]
 
 
 def loss_of(
