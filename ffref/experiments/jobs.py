@@ -157,7 +157,7 @@ def _train(job: Job, run: Run, path: Path) -> list[float]:
 
 
 def _result(job: Job, run: Run, curve: list[float]) -> dict[str, Any]:
-    tested = test(run)
+    tested = test(run, None)
     return {
         "variant": job.variant,
         "algorithm": job.algorithm,

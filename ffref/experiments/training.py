@@ -282,7 +282,7 @@ def _diagnostics(classifier: Classifier, X: Samples, y: np.ndarray) -> list[dict
     ]
 
 
-def test(run: Run, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+def test(run: Run, progress: Callable[[int, int], None] | None) -> dict[str, Any]:
     """Evaluate on the test samples and add the result to metrics.jsonl."""
     result = evaluate(run.classifier, run.data.X_test, run.data.y_test, progress)
     _write_metrics(run, {"test": result})
