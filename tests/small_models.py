@@ -9,12 +9,14 @@ from ffref import (
     FFRecurrentClassifier,
     HFFClassifier,
     MonoForwardClassifier,
+    PredictiveCodingClassifier,
 )
 
 KINDS = (
     HFFClassifier,
     FFClassifier,
     BackpropClassifier,
+    PredictiveCodingClassifier,
     FFRecurrentClassifier,
     MonoForwardClassifier,  # for all that are made of a `Method`; each: tests/test_methods.py
 )

@@ -126,7 +126,7 @@ def test_environment_names_versions_and_threads(trained):
 def test_metrics_have_a_line_an_epoch_and_one_of_the_test(trained):
     algorithm, folder, _ = trained
     *epochs, last = lines(folder / "metrics.jsonl")
-    layers = 1 if algorithm == "backprop" else 2
+    layers = 1 if algorithm in ("backprop", "predictive-coding") else 2
     assert [record["epoch"] for record in epochs] == [1, 2]
     for record in epochs:
         assert len(record["loss"]) == len(record["accuracy"]) == layers

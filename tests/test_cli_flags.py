@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import struct
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -106,6 +107,10 @@ ROWS = {
     "carried_weight": Row(("1", "0.7", "0")),
     "steepness": Row(("4", "1")),
     "others": Row(("below", "all")),
+    "inference": Row(("relaxed", "fixed-predictions")),
+    "relaxation_steps": Row(("20", "5")),
+    "relaxation_rate": Row(("0.1", "0.05")),
+    "output_precision": Row(("1", "0.1")),
     "last_scored_step": Row(("5", "4", "3")),
 }
 ONLY_PREDICTION = {"readout", "first_scored_step", "last_scored_step"}
@@ -143,6 +148,11 @@ OTHER = {
     "--invert": "test_invert_exchanges_light_and_dark",  # more: tests/test_cli_own_data.py
     "--split": "test_split_chooses_the_part",
     "--proba": "test_proba_adds_columns",
+    "--seeds": "test_seeds_epochs_and_seconds_count",
+    "--seconds": "test_seeds_epochs_and_seconds_count",
+    "--workers": "test_workers_are_processes_at_a_time",
+    "--scheduler": "test_scheduler_chooses_the_engine",
+    "--grid": "test_grid_chooses_the_values",
     "--quick": "test_quick_belongs_to_bench",  # what it does: tests/test_cli_bench.py
     "--help": "test_help_leaves",
 }
@@ -278,12 +288,76 @@ def test_quick_belongs_to_bench():
     assert run("train", "--quick").code == 2
 
 
+def _jobs(monkeypatch, *arguments):
+    """What `ffref compare` or `ffref sweep` hands to `run_jobs`, which does not run."""
+    handed = {}
+
+    def run_jobs(jobs, folder, **choices):
+        handed.update(jobs=jobs, folder=folder, **choices)
+        return []
+
+    monkeypatch.setattr("ffref.cli.jobs.run_jobs", run_jobs)
+    monkeypatch.setattr("ffref.cli.jobs.write_tables", lambda *_: [])
+    run_well(*arguments)
+    return handed
+
+
+def test_seeds_epochs_and_seconds_count(monkeypatch):
+    plain = _jobs(monkeypatch, "compare", "ff", "hff")["jobs"]
+    assert [(j.algorithm, j.seed, j.parameters["max_iter"]) for j in plain] == [
+        ("ff", 0, 20),
+        ("hff", 0, 20),
+    ]
+    more = ("--seeds", "2", "--epochs", "3", "--seconds", "1.5")
+    (first, second) = _jobs(monkeypatch, "compare", "ff", *more)["jobs"]
+    assert (first.seed, second.seed) == (0, 1)
+    assert (second.parameters, second.seconds) == ({"max_iter": 3}, 1.5)
+
+
+def test_grid_chooses_the_values(monkeypatch):
+    grid = ("--grid", "hidden", "8", "8,7", "--grid", "calibrated", "yes", "no")
+    jobs = _jobs(monkeypatch, "sweep", "hff", *grid, "--seeds", "1")["jobs"]
+    assert [j.parameters for j in jobs] == [
+        {"hidden_layer_sizes": sizes, "calibrated": switch}
+        for sizes in ((8,), (8, 7))
+        for switch in (True, False)
+    ]
+
+
+def test_workers_are_processes_at_a_time(monkeypatch):
+    handed = _jobs(monkeypatch, "compare", "ff", "--workers", "3", "--threads", "2")
+    assert (handed["workers"], handed["threads"], handed["executor"]) == (3, 2, None)
+    assert _jobs(monkeypatch, "sweep", "ff")["threads"] == 1
+
+
+def test_scheduler_chooses_the_engine(monkeypatch):
+    asked = []
+
+    def engine(address):
+        asked.append(address)
+        return nullcontext("an executor")
+
+    monkeypatch.setattr("ffref.cli.jobs.dask_executor", engine)
+    handed = _jobs(monkeypatch, "sweep", "ff", "--scheduler", "tcp://host:1")
+    assert asked == ["tcp://host:1"]
+    assert handed["executor"] == "an executor"
+    assert run("sweep", "ff", "--scheduler", "tcp://host:1", "--workers", "2").code == 2
+
+
 def test_label_names_the_column():
     with open("mine.csv", "w", encoding="utf-8") as file:
         file.write("a,b\n" + "1,2\n3,4\n" * 5)
     runs = [_train(name, "--label", name, data=("--data", "mine.csv")) for name in "ab"]
     assert [config["label"] for _, config in runs] == ["a", "b"]
     assert ffref.load("a").classes_.tolist() == [1, 3]
+
+
+def test_label_names_the_column_of_a_comparison(monkeypatch):
+    with open("mine.csv", "w", encoding="utf-8") as file:
+        file.write("a,b\n" + "1,2\n3,4\n" * 5)
+    (job,) = _jobs(monkeypatch, "compare", "ff", "--data", "mine.csv", "--label", "a")["jobs"]
+    assert job.label == "a"
+    assert run("compare", "ff", "--label", "a").code == 2
 
 
 def test_config_has_settings():

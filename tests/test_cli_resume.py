@@ -30,6 +30,7 @@ KINDS = {
     "ff, greedy": "ff --layer-schedule greedy --no-standardize",
     "backprop": "backprop",
     "ff-recurrent": "ff-recurrent --steps 5 --shift 1 --image-shape 2,4",
+    "predictive-coding": "predictive-coding --relaxation-steps 5",
     "backprop, decayed": "backprop --optimizer adamw --weight-decay 0.1",
 }
 

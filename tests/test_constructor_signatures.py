@@ -83,6 +83,16 @@ SIGNATURES = {
         "label_smoothing": 0.0,
         "between_norm": "none",
     },
+    "PredictiveCodingClassifier": {
+        "hidden_layer_sizes": (256, 256),
+        **TRAINING,
+        **SAMPLES,
+        "inference": "relaxed",
+        "relaxation_steps": 20,
+        "relaxation_rate": 0.1,
+        "output_precision": 1.0,
+        "between_norm": "none",
+    },
     "FFRecurrentClassifier": {
         "hidden_layer_sizes": (256, 256),
         **TRAINING,

@@ -5,6 +5,7 @@ import pytest
 
 from ffref import BackpropClassifier, FFClassifier, HFFClassifier
 from ffref.data import disk_and_ring
+from ffref.estimators._whole import WholeNetwork
 from ffref.training.loop import DivergenceError
 from tests.small_data import blobs
 from tests.small_models import METHODS, each_kind, mixed_on_purpose, outputs, same, small
@@ -17,7 +18,7 @@ from tests.small_models import METHODS, each_kind, mixed_on_purpose, outputs, sa
 def test_shapes_and_dtypes(kind, classes):
     X, y = blobs(60, classes=classes, features=8)
     model = small(kind).fit(X, y)
-    layers = 1 if kind is BackpropClassifier else 2
+    layers = 1 if issubclass(kind, WholeNetwork) else 2
     got = outputs(model, X[:20])
     assert got["layer_goodness"].shape == (layers, 20, classes)
     assert got["goodness"].shape == got["predict_proba"].shape == (20, classes)

@@ -65,6 +65,22 @@ _ORACLE_EXAMPLES = """examples:
 """
 
 
+_COMPARE_EXAMPLES = """examples:
+  ffref compare                                every algorithm on the bundled digits, 20 epochs
+  ffref compare hff ff backprop --seeds 3      three algorithms, mean and spread over three seeds
+  ffref compare --data mnist --epochs 10 --seconds 300 --workers 1 --threads 2
+Seconds are those of the job's own training; as many jobs run at a time as there are workers, each
+on --threads threads (1). The same command again goes on where it stopped.
+"""
+_SWEEP_EXAMPLES = """examples:
+  ffref sweep hff --grid temperature 0.05 0.1 0.2 --grid hidden 64,64 256,256 --seeds 5
+  ffref sweep ff --grid standardize yes no --data mine.npz
+  ffref sweep hff --grid margin 0 0.1 --scheduler tcp://HOST:8786    workers of dask.distributed,
+                                               which must see the folder --out by the same path
+The same command again goes on where it stopped.
+"""
+
+
 class _Parser(ArgumentParser):
     """A parser whose errors are one line, and which may be completed when it is first used."""
 
@@ -98,6 +114,8 @@ def build_parser() -> ArgumentParser:
     _add_train(commands)
     _add_evaluate(commands)
     _add_predict(commands)
+    _add_compare(commands)
+    _add_sweep(commands)
     _add_data_sets(commands)
     _add_bench(commands)
     _add_oracle(commands)
@@ -118,12 +136,7 @@ def _add_train(commands: "_SubParsersAction[_Parser]") -> None:
         "digits, mnist, fashion-mnist, cifar10, cifar100, disk-and-ring, moby-dick; FILE.npz, "
         "FILE.csv, or a folder of pictures (one folder a class) or of .npz files",
     )
-    train.add_argument(
-        "--test-fraction",
-        type=float,
-        default=SUPPRESS,
-        help="share of your own data held out (0.2)",
-    )
+    _add_test_fraction(train)
     _add_label(train)
     train.add_argument(
         "--config", metavar="FILE.toml", help="settings, named as the flags; flags win over them"
@@ -219,6 +232,56 @@ def _add_predict(commands: "_SubParsersAction[_Parser]") -> None:
     predict.add_argument("--out", help="write to this CSV file instead of the screen")
     predict.add_argument("--proba", action="store_true", help="add each class's probability")
     _add_common(predict)
+
+
+def _add_compare(commands: "_SubParsersAction[_Parser]") -> None:
+    compare = _add_command(commands, "compare", "algorithms beside each other, in one table")
+    compare.epilog = _COMPARE_EXAMPLES
+    compare.add_argument("algorithms", nargs="*", metavar="ALGORITHM", help="default: all")
+    _add_jobs(compare, seeds=1, epochs="20")
+
+
+def _add_sweep(commands: "_SubParsersAction[_Parser]") -> None:
+    sweep = _add_command(commands, "sweep", "one algorithm with all combinations of some settings")
+    sweep.epilog = _SWEEP_EXAMPLES
+    sweep.add_argument("algorithm", metavar="ALGORITHM")
+    sweep.add_argument(
+        "--grid",
+        action="append",
+        nargs="+",
+        default=[],
+        metavar=("SETTING", "VALUE"),
+        help="a flag of ffref train without its dashes, and the values to try",
+    )
+    _add_jobs(sweep, seeds=3, epochs="as ffref train")
+
+
+def _add_jobs(parser: _Parser, *, seeds: int, epochs: str) -> None:
+    """Add what compare and sweep share."""
+    _add_data(parser, "as in ffref train (digits)")
+    _add_test_fraction(parser)
+    _add_label(parser)
+    parser.add_argument("--seeds", type=int, default=seeds, help=f"seeds 0, 1, ... ({seeds})")
+    parser.add_argument("--epochs", type=int, help=f"passes over the data ({epochs})")
+    parser.add_argument(
+        "--seconds", type=float, help="of training, after which the running epoch is the last"
+    )
+    parser.add_argument("--workers", type=int, help="processes at a time (cores / threads)")
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="run on dask.distributed, as tcp://HOST:PORT"
+    )
+    parser.add_argument("--out", default=SUPPRESS, help=f"folder (runs/{parser.prog[6:]}-DATA)")
+    parser.add_argument("--json", action="store_true", help="print one JSON array")
+    _add_common(parser)
+
+
+def _add_test_fraction(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--test-fraction",
+        type=float,
+        default=SUPPRESS,
+        help="share of your own data held out (0.2)",
+    )
 
 
 def _add_data_sets(commands: "_SubParsersAction[_Parser]") -> None:

@@ -11,6 +11,8 @@ from ffref.estimators._validation import NotFittedError, image_shape
 from ffref.estimators.backprop import BackpropClassifier
 from ffref.estimators.ff import FFClassifier
 from ffref.estimators.hff import HFFClassifier
+from ffref.estimators.nearest_mean import NearestMeanClassifier
+from ffref.estimators.predictive_coding import PredictiveCodingClassifier
 from ffref.estimators.recurrent import FFRecurrentClassifier
 from ffref.estimators.text import FFTextClassifier
 
@@ -23,8 +25,10 @@ __all__ = [
     "FFTextClassifier",
     "HFFClassifier",
     "LocalClassifier",
+    "NearestMeanClassifier",
     "NotFittedError",
     "PlainSamples",
+    "PredictiveCodingClassifier",
     "Thresholded",
     "image_shape",
     "load",

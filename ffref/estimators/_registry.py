@@ -9,6 +9,7 @@ from ffref.estimators._record import from_record
 from ffref.estimators.backprop import BackpropClassifier
 from ffref.estimators.ff import FFClassifier
 from ffref.estimators.hff import HFFClassifier
+from ffref.estimators.predictive_coding import PredictiveCodingClassifier
 from ffref.estimators.recurrent import FFRecurrentClassifier
 from ffref.estimators.text import FFTextClassifier
 from ffref.objectives import METHODS
@@ -23,6 +24,7 @@ _CLASSIFIERS: tuple[type[Classifier], ...] = (
     HFFClassifier,
     FFClassifier,
     BackpropClassifier,
+    PredictiveCodingClassifier,
     FFRecurrentClassifier,
     FFTextClassifier,
     *(method_classifier(method, module="ffref.estimators") for method in METHODS),

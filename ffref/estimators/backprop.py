@@ -1,33 +1,21 @@
 """Back-propagation on the same layers, as a classifier: the yardstick."""
 
-from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-
-from ffref.baselines import backprop_input_gradient, backprop_logits, backprop_step
+from ffref.baselines import backprop_input_gradient, backprop_step
 from ffref.estimators._gradients import InputGradients
 from ffref.estimators._layers import ImageLayers
-from ffref.estimators._local import with_kinds
 from ffref.estimators._parameters import classifier
+from ffref.estimators._whole import WholeNetwork
 from ffref.formulas.softmax import check_label_smoothing
 from ffref.layers import LayerDescription, PlannedLayer, plan_layers
 from ffref.method import setting
-from ffref.training import (
-    LocalLayer,
-    Network,
-    Step,
-    TrainingState,
-    initial_optimizer_states,
-    passes,
-    rows_at_once,
-)
-from ffref.training.prediction import in_blocks
+from ffref.training import Step
 from ffref.types import Array, Labels
 
 
 @classifier
-class BackpropClassifier(InputGradients, ImageLayers):
+class BackpropClassifier(InputGradients, ImageLayers, WholeNetwork):
     """Back-propagation by hand: the same layers, one loss at the top, the chain through all.
 
     Formula and source: `ffref.baselines.backprop`. Blocks on images are without their auxiliary
@@ -53,7 +41,6 @@ class BackpropClassifier(InputGradients, ImageLayers):
     label_smoothing: float = setting(
         default=0.0, help="share of each label that is spread over all classes"
     )
-    between_norm: str = "none"
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -68,51 +55,10 @@ class BackpropClassifier(InputGradients, ImageLayers):
         read = hidden[-1].feature_shape if hidden else (features,)
         return (*hidden, *plan_layers([LayerDescription("dense", classes)], read))
 
-    def _initial_state(
-        self, rng: np.random.Generator, features: int, classes: int
-    ) -> TrainingState:
-        layers = tuple(
-            LocalLayer(planned.draw(rng, self._gain()), (), planned.kind)
-            for planned in self._plan(features, classes)
-        )
-        states = initial_optimizer_states(self._optimizer(), layers, learned_params=0)
-        return TrainingState(self._network(layers), states)
-
-    def _network(self, layers: tuple[LocalLayer, ...]) -> Network:
-        plan = self._plan(self.n_features_in_, len(self.classes_))
-        return super()._network(with_kinds(layers, plan))
-
-    def _check_training_data(self, x: Array, classes: int) -> None:
-        super()._check_training_data(x, classes)
-        self._plan(x.shape[1], classes)
-
     def _step(self, features: int, classes: int) -> Step:
         step = partial(backprop_step, self._optimizer(), label_smoothing=self.label_smoothing)
         return Step(step, layers=1)
 
-    def _layer_scores(self, x: Array) -> Array:
-        network = self.state_.network
-        return self._in_blocks(lambda rows: backprop_logits(network, rows), x)[None]
-
     def _input_gradient(self, x: Array, labels: Labels) -> Array:
         mean = backprop_input_gradient(self.state_.network, x, labels)
         return mean * x.dtype.type(len(x))
-
-    def _class_logits(self, goodness: Array) -> Array:
-        return goodness
-
-    def _hidden(self, x: Array) -> Array:
-        network = self.state_.network
-        hidden = network._replace(layers=network.layers[:-1])
-
-        def last(rows: Array) -> Array:
-            if not hidden.layers:
-                return network.input_norm.value(rows)
-            for passed in passes(hidden, rows):
-                top = passed.features
-            return network.between_norm.value(top)
-
-        return self._in_blocks(last, x)
-
-    def _in_blocks(self, function: Callable[[Array], Array], x: Array) -> Array:
-        return in_blocks(function, x, axis=0, rows=rows_at_once(self.state_.network))

@@ -31,18 +31,22 @@ _BACKPROP_MNIST = {
     "between_norm": "rms",
     "max_iter": 10,
 }
+_PREDICTIVE_CODING_MNIST = {**_BACKPROP_MNIST, "between_norm": "none"}
 
 PRESETS: dict[tuple[str, str], dict[str, Any]] = {
     ("hff", "digits"): _HFF_DIGITS,
     ("ff", "digits"): _FF_DIGITS,
     ("ff-recurrent", "digits"): {"max_iter": 20, "learning_rate_init": 0.003, "steps": 5},
     ("backprop", "digits"): {"max_iter": 20},
+    ("predictive-coding", "digits"): {"max_iter": 20, "learning_rate_init": 0.003},
     ("hff", "mnist"): _HFF_MNIST,
     ("hff", "fashion-mnist"): _HFF_MNIST,
     ("ff", "mnist"): _FF_MNIST,
     ("ff", "fashion-mnist"): _FF_MNIST,
     ("backprop", "mnist"): _BACKPROP_MNIST,
     ("backprop", "fashion-mnist"): _BACKPROP_MNIST,
+    ("predictive-coding", "mnist"): _PREDICTIVE_CODING_MNIST,
+    ("predictive-coding", "fashion-mnist"): _PREDICTIVE_CODING_MNIST,
 }
 for _relative in ("symba", "cumulative", "layer-collaboration"):
     for _data in ("digits", "mnist", "fashion-mnist"):

@@ -1,5 +1,6 @@
-"""Figures of a run."""
+"""Figures of a run, and of many."""
 
+from ffref.report.comparison import write_comparison_figures
 from ffref.report.figures import (
     goodness_histograms,
     learning_curves,
@@ -15,5 +16,6 @@ __all__ = [
     "learning_curves",
     "prototype_cosines",
     "save_figure",
+    "write_comparison_figures",
     "write_figures",
 ]
