@@ -3,15 +3,18 @@
 import contextlib
 import io
 import json
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 
 import ffref
+from ffref.cli import progress
 from ffref.cli.main import main
 
 TINY = ("--hidden", "12,12", "--epochs", "2", "--batch-size", "32")
@@ -26,7 +29,9 @@ class Outcome(NamedTuple):
 def run(*arguments):
     """Run `ffref ARGUMENTS` here; argparse leaves by SystemExit after --help and --version."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    # on a slow machine a step may take long enough for a word on it
+    no_words = patch.object(progress, "_IN_A_LOG", (math.inf, math.inf))
+    with no_words, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             code = main([str(argument) for argument in arguments])
         except SystemExit as leaving:

@@ -4,14 +4,12 @@ import csv
 import io
 import json
 import struct
-import sys
 
 import numpy as np
 import pytest
 
 import ffref
 from ffref.cli.flags import ALGORITHMS, FLAGS
-from ffref.cli.main import main
 from tests.cli_support import TINY, lines, python, run, run_well, tree
 from tests.small_data import blobs, save_blobs
 
@@ -86,7 +84,8 @@ def test_run_folder_is_complete(trained):
     algorithm, folder, out = trained
     names = {path.name for path in folder.iterdir()}
     assert names == {
-        "config.json", "env.json", "train.toml", "metrics.jsonl", "checkpoint.npz", "figures",
+        "config.json", "env.json", "train.toml", "metrics.jsonl", "checkpoint.npz",
+        "checkpoint-previous.npz", "figures",
     }  # fmt: skip
     figures = {path.name for path in (folder / "figures").iterdir()}
     assert figures == FIGURES[algorithm]
@@ -291,20 +290,3 @@ def test_warnings_are_lines_too(folder_without_figures):
     assert code == 0
     assert err.startswith("ffref: warning: ")
     assert err.count("\n") == 1
-
-
-@pytest.mark.usefixtures("folder_without_figures")
-def test_progress_bar_where_a_terminal_listens(monkeypatch):
-    pytest.importorskip("tqdm")
-    save_blobs("blobs.npz")
-
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    assert main(["train", "--data", "blobs.npz", "--out", "bar", *TINY]) == 0
-    assert "epoch 1" in sys.stderr.getvalue()
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    assert main(["train", "--data", "blobs.npz", "--out", "none", "--quiet", *TINY]) == 0
-    assert sys.stderr.getvalue() == ""

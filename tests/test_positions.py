@@ -67,6 +67,13 @@ DRAWING = {
     "greedy": (FFClassifier, {"layer_schedule": "greedy", "schedule": "hinton"}),
     "untrained layers": (FFClassifier, {"learn_hidden": False, "readout": "softmax"}),
     "over time": (FFRecurrentClassifier, {"steps": 5, "cutout": 1, "image_shape": (2, 4)}),
+    "blocks": (
+        HFFClassifier,
+        {
+            "layers": (("block", {"channels": 3, "residual": True}), ("dense", 4)),
+            "image_shape": (2, 4),
+        },
+    ),
     "held out": (HFFClassifier, {"readout": "weighted"}),
 }
 
