@@ -126,6 +126,6 @@ def test_a_run_of_the_command_line_is_resumed(tmp_path, monkeypatch):
     run_well("train", "--config", "run/train.toml", "--epochs", "1", "--out", "again")
     again = json.loads((tmp_path / "again/config.json").read_text(encoding="utf-8"))
     assert again["parameters"]["layers"] == config["parameters"]["layers"]
-    (tmp_path / "run/checkpoint.npz").unlink()
+    (tmp_path / "run/checkpoint-previous.npz").replace(tmp_path / "run/checkpoint.npz")
     run_well("train", "--resume", "run")
     assert (checkpoint_arrays(tmp_path / "run"), history(tmp_path / "run/metrics.jsonl")) == whole
