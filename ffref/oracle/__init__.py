@@ -13,6 +13,7 @@ How it is built, from the bottom up, each part knowing only those before it:
   scales.
 - `case`, `golden`: a case with its arrays, and the registry on disk, read without mpmath.
 - `comparison`, `report`, `layouts`, `tolerances`: `compare` and `check`.
+- `diagnosis`: `diagnose`, which says what mistake would give what differs.
 - `definitions`: which cases exist; `truth`: the scalar formulation with 50 digits, which imports
   nothing of the library's formulas; `making`, `exactness`: golden values, and what the float64
   path's error is.
@@ -22,6 +23,7 @@ docs/oracle.md has the formats, the dialects and how tolerances were measured.
 
 from ffref.oracle.case import Case, Golden, new_case
 from ffref.oracle.comparison import check, compare
+from ffref.oracle.diagnosis import Diagnosis, EqualMistakes, diagnose
 from ffref.oracle.dialects import DIALECTS, Dialect, dialect_spec
 from ffref.oracle.evaluation import evaluate
 from ffref.oracle.exactness import Precision, precision
@@ -43,7 +45,9 @@ __all__ = [
     "DIALECTS",
     "LAYOUTS",
     "Case",
+    "Diagnosis",
     "Dialect",
+    "EqualMistakes",
     "FFSpec",
     "Finding",
     "Golden",
@@ -59,6 +63,7 @@ __all__ = [
     "cases",
     "check",
     "compare",
+    "diagnose",
     "dialect_spec",
     "evaluate",
     "export",

@@ -3,6 +3,9 @@
 import math
 from typing import Any, NamedTuple
 
+from ffref.oracle.case import Case
+from ffref.oracle.families.layer import Values
+
 GOLDEN = "golden values, 50 digits rounded once"
 RULE = "|yours - reference| <= tolerance * max|reference| + floor"
 
@@ -68,6 +71,10 @@ class Report(NamedTuple):
     dtype: str
     layout: str
     findings: tuple[Finding, ...]
+    source: Case | None
+    """what was compared with, if it was a case; `diagnose` needs it"""
+    mine: Values
+    """what was supplied, in float64, in its own layout"""
 
     @property
     def ok(self) -> bool:
@@ -93,11 +100,12 @@ class Report(NamedTuple):
             raise MismatchError(self)
 
     def as_data(self) -> dict[str, Any]:
-        """Everything, for JSON."""
+        """Everything but the arrays, for JSON."""
         findings = [
             {name: _json(value) for name, value in f._asdict().items()} for f in self.findings
         ]
-        return {**self._asdict(), "ok": self.ok, "checked": self.checked, "findings": findings}
+        about = {n: v for n, v in self._asdict().items() if n not in ("source", "mine")}
+        return {**about, "ok": self.ok, "checked": self.checked, "findings": findings}
 
     def __str__(self) -> str:
         """Verdict, first difference, and how to repeat it."""
