@@ -28,7 +28,9 @@ from ffref.oracle.dialects import DIALECTS, Dialect, dialect_spec
 from ffref.oracle.evaluation import evaluate
 from ffref.oracle.exactness import Precision, precision
 from ffref.oracle.golden import cases, find_case
+from ffref.oracle.gradcheck import GradcheckReport, gradcheck
 from ffref.oracle.layouts import LAYOUTS, inputs_in
+from ffref.oracle.locality import LocalityReport, locality, locality_by_change
 from ffref.oracle.making import export
 from ffref.oracle.report import Finding, MismatchError, Report
 from ffref.oracle.specs import (
@@ -51,9 +53,11 @@ __all__ = [
     "FFSpec",
     "Finding",
     "Golden",
+    "GradcheckReport",
     "HFFSpec",
     "LabelSpec",
     "LayerSpec",
+    "LocalityReport",
     "MismatchError",
     "NormSpec",
     "PeerSpec",
@@ -68,7 +72,10 @@ __all__ = [
     "evaluate",
     "export",
     "find_case",
+    "gradcheck",
     "inputs_in",
+    "locality",
+    "locality_by_change",
     "new_case",
     "precision",
 ]

@@ -110,6 +110,10 @@ def _shifted_gradient(shift: Callable[[Values], Any]) -> Callable[[Values], Arra
     return slope
 
 
+def _gate_of_state(v: Values, right: Array) -> Array:
+    return (v["state"] > 0).astype(np.float64) if v["spec"].relu == "gated" else right
+
+
 THRESHOLDS: list[Explanation] = [
     replaced("the threshold is left out", _LOGIT, threshold=lambda v: 0.0),
     changed("the threshold is added", _LOGIT, threshold=lambda v, right: -right),
@@ -188,9 +192,8 @@ RECURRENT: list[Explanation] = [
     replaced("goodness is of the new activity, without the old state",
              "(RECUR.5) loss of the state", scored=lambda v: v["activity"],
              passed=lambda v: 1.0),
-    replaced("the gradient is gated by the state, not by the new activity",
-             "(RECUR.6) d_preactivation = (1 - damping) d_state, gated",
-             gate=lambda v: (v["kept"] * v["old"] + (1 - v["kept"]) * v["activity"] > 0) * 1.0),
+    changed("the gradient is gated by the state, not by the new activity",
+            "(RECUR.6) d_preactivation = (1 - damping) d_state, gated", gate=_gate_of_state),
     replaced("the input from above is left out", "(RECUR.1) preactivation = below W + above V + "
              "bias", drive_above=lambda v: np.zeros_like(v["drive_below"])),
     replaced("the state above is not normalised", "(RECUR.3) normalised state",

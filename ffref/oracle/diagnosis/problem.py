@@ -119,7 +119,9 @@ def misfit(problem: Problem, name: str, predicted: Array) -> float:
     floor = wanted.floor * max(1.0, size / usual if usual else 1.0)
     error = float(np.abs(mine - predicted)[kept].max(initial=0))
     allowed = SLACK * (wanted.tolerance * size + floor)
-    return error / allowed if error else 0.0
+    if error == 0:
+        return 0.0
+    return error / allowed if allowed else np.inf
 
 
 def distance(problem: Problem, name: str, predicted: Array) -> float:
