@@ -14,6 +14,8 @@ How it is built, from the bottom up, each part knowing only those before it:
 - `case`, `golden`: a case with its arrays, and the registry on disk, read without mpmath.
 - `comparison`, `report`, `layouts`, `tolerances`: `compare` and `check`.
 - `diagnosis`: `diagnose`, which says what mistake would give what differs.
+- `training`, `updates`: `trace`, several steps with an optimiser, and what may be wrong there;
+  `gradcheck`, `locality`: for rules of one's own.
 - `definitions`: which cases exist; `truth`: the scalar formulation with 50 digits, which imports
   nothing of the library's formulas; `making`, `exactness`: golden values, and what the float64
   path's error is.
@@ -42,6 +44,7 @@ from ffref.oracle.specs import (
     PeerSpec,
     RecurrentSpec,
 )
+from ffref.oracle.training import TrainingSpec, compare_trace, diagnose_trace, trace
 
 __all__ = [
     "DIALECTS",
@@ -64,10 +67,13 @@ __all__ = [
     "Precision",
     "RecurrentSpec",
     "Report",
+    "TrainingSpec",
     "cases",
     "check",
     "compare",
+    "compare_trace",
     "diagnose",
+    "diagnose_trace",
     "dialect_spec",
     "evaluate",
     "export",
@@ -78,4 +84,5 @@ __all__ = [
     "locality_by_change",
     "new_case",
     "precision",
+    "trace",
 ]
