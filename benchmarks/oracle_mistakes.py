@@ -7,13 +7,21 @@ of its families; with --pairs any two of one family together. docs/oracle.md quo
 """
 
 import argparse
+import random
 from collections import Counter
 from itertools import combinations
+from statistics import median
 
 from ffref.oracle import cases, compare, diagnose
 from tests.mistaken.catalogue import MISTAKES, mistaken, text_of
 
-SUPPLIED = {"all": None, "loss and parameters": ("loss", "d_weight", "d_bias", "d_prototypes")}
+SUPPLIED = {
+    "everything": None,
+    "loss and gradients of parameters": (
+        "loss", "d_weight", "d_bias", "d_prototypes", "d_top_down",
+    ),
+}  # fmt: skip
+SAMPLE = 200
 
 
 def supplied(values, which):
@@ -24,68 +32,75 @@ def supplied(values, which):
 def rank_of(diagnosis, texts):
     """Place of the class with exactly these mistakes; 0: not among them."""
     for place, entry in enumerate(diagnosis.ranked, 1):
-        if any({e.text for e in mistakes} == set(texts) for mistakes in entry.mistakes):
+        if entry.complete and any({e.text for e in mistakes} == set(texts) for mistakes in entry.mistakes):
             return place
     return 0
 
 
-def single(which, dtype):
-    """Detected (mistake, case) pairs, their ranks, and mistakes that no case shows."""
-    ranks, unseen, sizes = Counter(), [], Counter()
+def singles(which, dtype):
+    """Each mistake in each case of its families."""
+    ranks, sizes, unseen = Counter(), [], []
     for mistake in MISTAKES:
-        shown = 0
+        before = ranks.total()
         for case in cases():
             if case.family not in mistake.families:
                 continue
             report = compare(case, supplied(mistaken(case, [mistake.name], dtype), which))
             if report.ok:
                 continue
-            shown += 1
             found = diagnose(report)
             rank = rank_of(found, [text_of(mistake, case)])
             ranks[rank] += 1
-            if rank != 1:
-                print("   ", mistake.name, case.id, rank, str(found).splitlines()[:1])
+            if rank == 1:
+                sizes.append(len(found.ranked[0].mistakes))
             else:
-                sizes[len(found.ranked[0].mistakes)] += 1
-        if not shown:
+                print(f"    {case.id}: {mistake.name}, place {rank or 'none'}", flush=True)
+        if ranks.total() == before:
             unseen.append(mistake.name)
-    return ranks, unseen, sizes
+    total = ranks.total()
+    print(f"{which}, {dtype}: {total} instances of {len(MISTAKES)} mistakes show; first "
+          f"{ranks[1] / total:.2%}, among three {sum(ranks[k] for k in (1, 2, 3)) / total:.2%}; "
+          f"classes have {median(sizes)} members (median), at most {max(sizes)}; "
+          f"no case shows {unseen or 'none'}")  # fmt: skip
 
 
 def pairs():
-    """Pairs of one family: in how many cases each shows."""
-    hidden = []
-    total = 0
+    """Any two mistakes of a family: those that no case shows, and a sample's diagnoses."""
+    shown, hidden = [], []
     for family in ("ff", "hff", "recurrent"):
-        names = [m.name for m in MISTAKES if family in m.families]
-        for a, b in combinations(names, 2):
-            total += 1
-            shown = any(
-                not compare(case, mistaken(case, [a, b])).ok for case in cases(family)
+        of_family = [m for m in MISTAKES if family in m.families]
+        for a, b in combinations(of_family, 2):
+            ids = (
+                case for case in cases(family) if not compare(case, mistaken(case, [a.name, b.name])).ok
             )
-            if not shown:
-                hidden.append((family, a, b))
-    return total, hidden
+            case = next(ids, None)
+            (hidden if case is None else shown).append((family, a, b, case))
+    print(f"{len(shown) + len(hidden)} pairs, {len(hidden)} that no case shows:")
+    for family, a, b, _ in hidden:
+        print(f"    {family}: {a.name} AND {b.name}")
+    ranks = Counter()
+    for _, a, b, case in random.Random(0).sample(shown, SAMPLE):
+        found = diagnose(compare(case, mistaken(case, [a.name, b.name])))
+        both = [text_of(a, case), text_of(b, case)]
+        if rank_of(found, both) == 1:
+            ranks["named"] += 1
+        elif found.explained and len(found.ranked[0].mistakes[0]) == 1:
+            ranks["the same as one alone"] += 1
+        else:
+            ranks["explained otherwise" if found.explained else "not explained"] += 1
+            print(f"    {case.id}: {a.name} AND {b.name}: {str(found).splitlines()[0]}", flush=True)
+    print(f"{SAMPLE} pairs that show, diagnosed: {dict(ranks)}")
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--pairs", action="store_true")
     if options.parse_args().pairs:
-        total, hidden = pairs()
-        print(f"{total} pairs, {len(hidden)} that no case shows:")
-        for entry in hidden:
-            print("   ", *entry, sep="; ")
+        pairs()
         return
-    for which in list(SUPPLIED)[:1]:
-        for dtype in ("float64",):
-            ranks, unseen, sizes = single(which, dtype)
-            total = ranks.total()
-            top = sum(ranks[k] for k in (1, 2, 3))
-            print(f"{which}, {dtype}: {total} instances of {len(MISTAKES)} mistakes; first "
-                  f"{ranks[1] / total:.1%}, among three {top / total:.1%}, missed {ranks[0]}; "
-                  f"no case shows {unseen}; median class {sorted(sizes.elements())[total // 2]}")
+    for which in SUPPLIED:
+        for dtype in ("float64", "float32"):
+            singles(which, dtype)
 
 
 if __name__ == "__main__":

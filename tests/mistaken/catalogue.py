@@ -85,8 +85,8 @@ MISTAKES = [
     Mistake("mean over channels", FF, "the mean is over channels alone, summed over places"),
     Mistake("factor 2 of the square left out", READ_OUT, "the derivative of goodness is half as "
             "large: a factor 2 is left out", "Hinton's Matlab code"),
-    Mistake("1/n of the mean left out", READ_OUT, "the derivative of goodness is a factor of the "
-            "layer's units too large: 1/units is left out"),
+    Mistake("1/n of the mean left out", READ_OUT, "1/units of the mean is left out of its "
+            "derivative"),
     Mistake("activity left out of the slope", READ_OUT, "the derivative of the square is taken to "
             "be 2: times the activity is left out"),
     Mistake("no threshold", READ_OUT, "the threshold is left out"),

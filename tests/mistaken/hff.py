@@ -21,7 +21,7 @@ def _soft(x):
 
 def _unit(x):
     size = np.sqrt((x * x).sum(-1, keepdims=True))
-    return np.divide(x, size, out=np.zeros_like(x), where=size > 0), size
+    return np.divide(x, size, out=np.zeros_like(x), where=size != 0), size
 
 
 def _tangent(d, u, size, wrong, whose):
@@ -32,7 +32,7 @@ def _tangent(d, u, size, wrong, whose):
         d = d - u * (d * u).sum(-1, keepdims=True)
     if f"{whose}: not over the length" in wrong:
         return d
-    return np.divide(d, size, out=np.zeros_like(d), where=size > 0)
+    return np.divide(d, size, out=np.zeros_like(d), where=size != 0)
 
 
 def run(case, wrong, dtype=np.float64):

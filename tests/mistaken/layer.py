@@ -35,7 +35,7 @@ def normalize(x, norm, wrong):
         size = np.sqrt(total) + eps
     if "zero rows divided by 0" in wrong:
         return (x / size).reshape(shape)
-    return np.divide(x, size, out=np.zeros_like(x), where=size > 0).reshape(shape)
+    return np.divide(x, size, out=np.zeros_like(x), where=size != 0).reshape(shape)
 
 
 def normalize_back(d, x, norm):

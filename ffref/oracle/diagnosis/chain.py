@@ -19,20 +19,35 @@ Chain = Mapping[str, Step]
 
 
 def follow(
-    chain: Chain, case: Case, spec: Any, changes: Mapping[str, Change], dtype: str  # noqa: ANN401
+    chain: Chain,
+    case: Case,
+    spec: Any,  # noqa: ANN401
+    changes: Mapping[str, Change],
+    dtype: str,
+    plain: Values | None = None,
 ) -> Iterator[tuple[str, Any]]:
     """Yield every quantity of the case by name, in the order of computation, as changed.
 
-    A generator, so that whoever sees that a quantity does not fit can stop.
+    A generator, so that whoever sees that a quantity does not fit can stop. `plain`, of
+    `unchanged`, spares the steps before the first that is changed, if `spec` is the case's.
     """
     below: Values | None = None
     for layer in layers_of(case.inputs):
         values = _open(case, spec, layer, below, dtype)
         values["from_above"] = _from_above(chain, case, changes, values)
-        for name, value in _steps(chain, changes, values):
+        for name, value in _steps(chain, changes, values, plain):
             if prefix_of(layer) + name in case.axes and name not in case.inputs:
                 yield prefix_of(layer) + name, value
         below = values
+
+
+def unchanged(chain: Chain, case: Case, dtype: str) -> Values | None:
+    """Every step's value without a mistake; None for several layers."""
+    if layers_of(case.inputs) != range(1):
+        return None
+    values = _open(case, case.spec, 0, None, dtype)
+    list(_steps(chain, {}, values))
+    return values
 
 
 def _open(
@@ -47,11 +62,16 @@ def _open(
     return {**own, "spec": spec, "layer": layer, "is_top": is_top, "dtype": dtype}
 
 
-def _steps(chain: Chain, changes: Mapping[str, Change], values: Values) -> Iterator[Any]:
+def _steps(
+    chain: Chain, changes: Mapping[str, Change], values: Values, plain: Values | None = None
+) -> Iterator[tuple[str, Any]]:
+    so_far = plain
     for name, step in chain.items():
-        value = step(values)
         if name in changes:
-            value = changes[name](values, value)
+            so_far = None
+            value = changes[name](values, step(values))
+        else:
+            value = step(values) if so_far is None else so_far[name]
         values[name] = value
         yield name, value
 
@@ -66,7 +86,6 @@ def _from_above(
             return 0.0
         above = _open(case, values["spec"], values["layer"] + 1, values, values["dtype"])
         above["from_above"] = _from_above(chain, case, changes, above)
-        # the steps below are as they are: only what a change does in the layer above matters
         list(_steps(chain, changes, above))
         return input_grad(above)
 

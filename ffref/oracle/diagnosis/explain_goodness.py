@@ -142,6 +142,8 @@ GOODNESS: list[Explanation] = [
             goodness=_channels_of, slope=_channels_of),
     replaced("the derivative of the square is taken to be 2: times the activity is left out",
              _SLOPE, slope=lambda v: np.full_like(_scored(v), 2 * v["spec"].sign / _count(v))),
+    changed("1/units of the mean is left out of its derivative", "(GOOD.4) d goodness / d "
+            "activity = 2 activity / units", slope=lambda v, right: right * _count(v)),
     *factors("the derivative of goodness", _SLOPE, "slope", of=(PLAIN, UNITS)),
 ]  # fmt: skip
 

@@ -13,7 +13,7 @@ from ffref.oracle.diagnosis.explanation import (
     replaced,
     times,
 )
-from ffref.oracle.diagnosis.hff_steps import flat_prototypes, own_class
+from ffref.oracle.diagnosis.hff_steps import flat_prototypes, from_sphere, own_class
 from ffref.oracle.families.layer import Values, flat
 from ffref.types import Array
 
@@ -93,14 +93,14 @@ def _other_order(v: Values, right: Any) -> Any:  # noqa: ANN401
     return np.ascontiguousarray(moved).reshape(right.shape)
 
 
-def _back_in_order(v: Values, right: Any) -> Any:  # noqa: ANN401
-    """Gradient of prototypes that were read channels first, back in the order they stand in."""
+def _back_in_order(v: Values, right: Array) -> Array:
+    """Gradient of prototypes that were read channels first, in the order in which they stand."""
     if v["activity"].ndim == 2:
         return right
+    read = _other_order(v, flat_prototypes(v))
+    d = from_sphere(v["d_prototype_direction"], v["prototype_direction"], read)
     height, width, channels = v["activity"].shape[1:]
-    lead = right.shape[:2]
-    moved = right.reshape(*lead, channels, height, width).transpose(0, 1, 3, 4, 2)
-    return np.ascontiguousarray(moved).reshape(right.shape)
+    return d.reshape(*d.shape[:2], channels, height, width).transpose(0, 1, 3, 4, 2)
 
 
 def _own_class_alone(v: Values, right: Array) -> Array:
@@ -139,7 +139,7 @@ SPHERE: list[Explanation] = [
             d_prototypes=_prototypes_unscaled),
     changed("a silent row is divided by its length 0", _DIRECTION, direction=_dead_rows),
     changed("features are flattened channels first, prototypes channels last", _COSINE,
-            prototype_direction=_other_order, d_prototype_direction=_back_in_order),
+            prototype_direction=_other_order, d_prototypes=_back_in_order),
     changed("the prototypes of wrong classes are left out of d_prototypes", _D_PROTOTYPE,
             d_prototype_direction=_own_class_alone),
     replaced("d_prototypes is left out", _D_PROTOTYPE,

@@ -7,6 +7,7 @@ import numpy as np
 from ffref.oracle.diagnosis.explanation import Explanation, changed, factors, other_spec, replaced
 from ffref.oracle.diagnosis.layer_steps import sums_before_bias
 from ffref.oracle.families.layer import Values, flat, normalize
+from ffref.oracle.specs import NormSpec
 from ffref.types import Array
 
 NORM = "(NORM.3) normalized = x / root of the mean square"
@@ -73,8 +74,8 @@ def _centred(v: Values) -> Array:
     return normalize(rows, v["spec"].norm).reshape(v["x"].shape)
 
 
-def _raw_above(v: Values, right: Array) -> Any:  # noqa: ANN401
-    return v["x"] if v["layer"] > 1 else right
+def _none_above(v: Values, right: NormSpec) -> NormSpec:
+    return right._replace(kind="none") if v["layer"] > 1 else right
 
 
 def _conv_only(change: Any) -> Any:  # noqa: ANN401
@@ -138,7 +139,7 @@ LAYER: list[Explanation] = [
     changed(
         "no normalisation between the layers",
         "(LOCAL.2) input of the layer above = normalised activity",
-        normalized=_raw_above,
+        norm_used=_none_above,
     ),
     replaced("the bias is left out", _SUMS, preactivation=sums_before_bias),
     changed(

@@ -18,14 +18,14 @@ def own_class(v: Values) -> Array:
 def to_sphere(x: Array) -> Array:
     """Divide by the length along the last axis; zeros stay."""
     length = np.linalg.norm(x, axis=-1, keepdims=True)
-    return x / np.where(length > 0, length, 1)
+    return x / np.where(length == 0, 1, length)
 
 
 def from_sphere(d: Array, direction: Array, x: Array) -> Array:
     """Pull-back of `to_sphere`."""
     length = np.linalg.norm(x, axis=-1, keepdims=True)
     tangent = d - direction * (d * direction).sum(axis=-1, keepdims=True)
-    return np.where(length > 0, tangent / np.where(length > 0, length, 1), 0)
+    return np.where(length == 0, 0, tangent / np.where(length == 0, 1, length))
 
 
 def flat_prototypes(v: Values) -> Array:

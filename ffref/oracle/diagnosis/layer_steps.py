@@ -46,7 +46,7 @@ def input_grad(v: Values) -> Any:  # noqa: ANN401
     """Derivative in the layer's input, which no local step has; of dense layers."""
     if v["spec"].layer.kind != "dense":
         return 0.0
-    return norm_pull(v["d_preactivation"] @ v["used_weight"].T, v["x"], v["spec"].norm)
+    return norm_pull(v["d_preactivation"] @ v["used_weight"].T, v["x"], v["norm_used"])
 
 
 def norm_pull(d_out: Array, x: Array, norm: NormSpec) -> Array:
@@ -78,7 +78,8 @@ def gated(d: Array, gate: Array) -> Array:
 
 
 BEFORE: dict[str, Step] = {
-    "normalized": lambda v: normalize(v["x"], v["spec"].norm),
+    "norm_used": lambda v: v["spec"].norm,
+    "normalized": lambda v: normalize(v["x"], v["norm_used"]),
     "stride": lambda v: v["spec"].layer.stride,
     "padding": lambda v: v["spec"].layer.padding,
     "used_weight": lambda v: v["weight"],

@@ -8,7 +8,7 @@ from ffref._checks import require
 from ffref.oracle.case import Case
 from ffref.oracle.comparison import Expected, expectations, fit
 from ffref.oracle.diagnosis.catalogue import KNOWN, Known
-from ffref.oracle.diagnosis.chain import Change, follow
+from ffref.oracle.diagnosis.chain import Change, follow, unchanged
 from ffref.oracle.diagnosis.explanation import Explanation
 from ffref.oracle.families.layer import Values
 from ffref.oracle.layouts import from_layout, shape_there
@@ -30,6 +30,8 @@ class Problem(NamedTuple):
     expected: dict[str, Expected]
     misplaced: dict[str, str]
     """quantities that only fit in another layout than was named, and that layout"""
+    plain: Values | None
+    """every step without a mistake, where there is one layer"""
 
     @property
     def known(self) -> Known:
@@ -70,7 +72,8 @@ def open_problem(report: Report) -> Problem:
         len(mine) > 0,
         "nothing to diagnose: no array that was supplied has the right number of entries",
     )
-    return Problem(case, report.dtype, mine, expected, misplaced)
+    plain = unchanged(KNOWN[case.family].chain, case, report.dtype)
+    return Problem(case, report.dtype, mine, expected, misplaced, plain)
 
 
 def predictions(problem: Problem, explanations: tuple[Explanation, ...]) -> Any:  # noqa: ANN401
@@ -82,7 +85,8 @@ def predictions(problem: Problem, explanations: tuple[Explanation, ...]) -> Any:
             spec = explanation.spec(spec)
         for name, change in explanation.steps.items():
             changes[name] = _after(changes[name], change) if name in changes else change
-    return follow(problem.known.chain, problem.case, spec, changes, problem.dtype)
+    plain = problem.plain if spec == problem.case.spec else None
+    return follow(problem.known.chain, problem.case, spec, changes, problem.dtype, plain)
 
 
 def _after(first: Change, second: Change) -> Change:
@@ -99,6 +103,15 @@ def explains(problem: Problem, explanations: tuple[Explanation, ...]) -> Values 
                     return None
                 made[name] = predicted
     return made
+
+
+def first_misfit(problem: Problem, explanations: tuple[Explanation, ...]) -> str:
+    """Name of the first quantity that these mistakes do not explain; empty: there is none."""
+    with np.errstate(all="ignore"):
+        for name, predicted in predictions(problem, explanations):
+            if name in problem.mine and misfit(problem, name, predicted) > 1:
+                return name
+    return ""
 
 
 def misfit(problem: Problem, name: str, predicted: Array) -> float:
@@ -128,6 +141,8 @@ def distance(problem: Problem, name: str, predicted: Array) -> float:
     """Root of the mean square of what is not explained, over that of what was supplied."""
     mine = problem.mine[name]
     kept = np.isfinite(mine) & np.isfinite(predicted)
-    size = float(np.sqrt((mine[kept] ** 2).mean())) if kept.any() else 0.0
-    error = float(np.sqrt(((mine - predicted)[kept] ** 2).mean())) if kept.any() else np.inf
+    if not kept.any():
+        return np.inf if np.isfinite(mine).all() or np.isfinite(predicted).all() else 0.0
+    size = float(np.sqrt((mine[kept] ** 2).mean()))
+    error = float(np.sqrt(((mine - predicted)[kept] ** 2).mean()))
     return error / size if size else (0.0 if error == 0 else np.inf)

@@ -13,13 +13,13 @@ from ffref.oracle.diagnosis.problem import (
     Problem,
     distance,
     explains,
+    first_misfit,
     misfit,
     open_problem,
     predictions,
 )
 from ffref.oracle.families.layer import Values
 from ffref.oracle.report import Report
-from ffref.types import Array
 
 Mistakes = tuple[Explanation, ...]
 """One, or two that were made together."""
@@ -131,36 +131,32 @@ def diagnose(*reports: Report, most: int = 5) -> Diagnosis:
 
 
 def _pairs(problems: list[Problem], known: list[Explanation]) -> Iterator[Mistakes]:
-    """Pairs that may explain the first quantity that differs.
+    """Pairs that may explain everything.
 
-    At least one of the two must act on it; and if one alone does, it must explain it alone.
+    Where one mistake alone does not explain a quantity, the other must be made before that
+    quantity, or at it.
     """
-    first = next(problem for problem in problems if explains(problem, ()) is None)
-    plain = _up_to_first_difference(first, ())
-    acts, fits = set(), set()
-    for place, explanation in enumerate(known):
-        found = _up_to_first_difference(first, (explanation,), len(plain))
-        if not _same([dict(plain)], [dict(found)]):
-            acts.add(place)
-            if all(misfit(first, *entry) <= 1 for entry in found):
-                fits.add(place)
+    problem = next(p for p in problems if explains(p, ()) is None)
+    places = {name: place for place, name in enumerate(problem.known.chain)}
+    begins, ends = [], []
+    for explanation in known:
+        made = [places[name] for name in explanation.steps if name in places]
+        begins.append(-1 if explanation.spec is not None else min(made, default=len(places)))
+        ends.append(_end(places, first_misfit(problem, (explanation,)), explanation))
     for a, b in combinations(range(len(known)), 2):
-        if (a in acts and b in acts) or a in fits or b in fits:
+        if begins[a] <= ends[b] and begins[b] <= ends[a]:
             yield known[a], known[b]
 
 
-def _up_to_first_difference(
-    problem: Problem, mistakes: Mistakes, count: int = 0
-) -> list[tuple[str, Array]]:
-    """Predictions of what was supplied: the first `count`; or up to the first that differs."""
-    found = []
-    with np.errstate(all="ignore"):
-        for name, predicted in predictions(problem, mistakes):
-            if name in problem.mine:
-                found.append((name, np.asarray(predicted)))
-                if len(found) == count or (not count and misfit(problem, *found[-1]) > 1):
-                    break
-    return found
+def _end(places: dict[str, int], misfitting: str, explanation: Explanation) -> int:
+    """Place of the last step that may act on the first quantity that does not fit."""
+    layer, _, quantity = misfitting.rpartition(".")
+    end = places.get(quantity, len(places))
+    if layer and "d_activity" in explanation.steps:  # it may hand on what is above
+        return len(places)
+    if layer not in ("", "layer1"):
+        return max(end, places["activity"])
+    return end
 
 
 def _all_fit(problems: list[Problem], mistakes: Mistakes) -> list[Values] | None:
