@@ -120,9 +120,7 @@ def test_reports_of_several_cases_tell_more_apart():
     assert [report.ok for report in reports] == [True, True, False]
     alone, together = diagnose(reports[2]), diagnose(*reports)
     assert len(alone.ranked[0].mistakes) > len(together.ranked[0].mistakes)
-    assert texts_of(together.ranked[0])[0] == {
-        "1/units of the mean is left out of its derivative"
-    }
+    assert texts_of(together.ranked[0])[0] == {"1/units of the mean is left out of its derivative"}
 
 
 def test_equal_effects_are_one_class():

@@ -135,9 +135,7 @@ def two_layers(names):
         given = {f"layer{k + 1}.{n}": a for k, layer in enumerate(params)
                  for n, a in layer.items()}  # fmt: skip
         values = mistaken(case._replace(inputs=case.inputs | given), names)
-        return [
-            {n: values[f"layer{k}.d_{n}"] for n in ("weight", "bias")} for k in (1, 2)
-        ]
+        return [{n: values[f"layer{k}.d_{n}"] for n in ("weight", "bias")} for k in (1, 2)]
 
     params = [{n: case.inputs[f"layer{k}.{n}"] for n in ("weight", "bias")} for k in (1, 2)]
     return gradients_of, params
@@ -162,9 +160,7 @@ def test_derivatives_in_other_layers_are_exactly_zero_or_leaks():
     assert locality({"a": {"a": own, "b": None}, "b": {"a": np.zeros(3), "b": own}}).ok
     for leak in (5e-324, np.nan):
         report = locality({"a": {"a": own}, "b": {"a": [0.0, leak], "b": {"w": own}}})
-        assert [(entry.layer, entry.source) for entry in report.leaks] == [
-            ("a", "the loss of b")
-        ]
+        assert [(entry.layer, entry.source) for entry in report.leaks] == [("a", "the loss of b")]
     report = locality({"a": {"a": None}, "b": {"b": own}})
     assert report.still == ("a",)
     assert not report.ok

@@ -15,7 +15,8 @@ How it is built, from the bottom up, each part knowing only those before it:
 - `comparison`, `report`, `layouts`, `tolerances`: `compare` and `check`.
 - `diagnosis`: `diagnose`, which says what mistake would give what differs.
 - `training`, `updates`: `trace`, several steps with an optimiser, and what may be wrong there;
-  `gradcheck`, `locality`: for rules of one's own.
+  `gradcheck`, `locality`: for rules of one's own; `negatives`, `prediction`: what goes into a
+  network and what comes out.
 - `definitions`: which cases exist; `truth`: the scalar formulation with 50 digits, which imports
   nothing of the library's formulas; `making`, `exactness`: golden values, and what the float64
   path's error is.
@@ -34,6 +35,8 @@ from ffref.oracle.gradcheck import GradcheckReport, gradcheck
 from ffref.oracle.layouts import LAYOUTS, inputs_in
 from ffref.oracle.locality import LocalityReport, locality, locality_by_change
 from ffref.oracle.making import export
+from ffref.oracle.negatives import NegativesReport, check_negatives
+from ffref.oracle.prediction import Predicted, predict
 from ffref.oracle.report import Finding, MismatchError, Report
 from ffref.oracle.specs import (
     FFSpec,
@@ -62,14 +65,17 @@ __all__ = [
     "LayerSpec",
     "LocalityReport",
     "MismatchError",
+    "NegativesReport",
     "NormSpec",
     "PeerSpec",
     "Precision",
+    "Predicted",
     "RecurrentSpec",
     "Report",
     "TrainingSpec",
     "cases",
     "check",
+    "check_negatives",
     "compare",
     "compare_trace",
     "diagnose",
@@ -84,5 +90,6 @@ __all__ = [
     "locality_by_change",
     "new_case",
     "precision",
+    "predict",
     "trace",
 ]

@@ -123,7 +123,9 @@ class Report(NamedTuple):
         lines += [f"  {f.quantity}: {f.note}" for f in self.findings if f.note and f != first]
         if not self.ok:
             lines.append(f"  this case catches: {self.why}")
-            lines.append(f"  reproduce: {self._command()}")
+            lines.append(f"  reproduce: {self._command('compare')}")
+            if first is not None and self.source is not None:
+                lines.append(f"  what may be wrong: {self._command('diagnose')}")
         return "\n".join(lines)
 
     def _about(self, first: Finding) -> list[str]:
@@ -142,11 +144,12 @@ class Report(NamedTuple):
             lines.append(f"  wrong after it, perhaps because of it: {', '.join(later)}")
         return lines
 
-    def _command(self) -> str:
+    def _command(self, action: str) -> str:
         if self.reference != GOLDEN:
-            return f"compare(case, yours, dtype={self.dtype!r}, layout={self.layout or None!r})"
+            made = f"compare(case, yours, dtype={self.dtype!r}, layout={self.layout or None!r})"
+            return made if action == "compare" else f"diagnose({made})"
         layout = f" --layout {self.layout}" if self.layout else ""
-        return f"ffref oracle compare {self.case} YOURS.npz --dtype {self.dtype}{layout}"
+        return f"ffref oracle {action} {self.case} YOURS.npz --dtype {self.dtype}{layout}"
 
 
 def _json(value: Any) -> Any:  # noqa: ANN401

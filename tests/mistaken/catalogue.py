@@ -190,8 +190,8 @@ MISTAKES = [
     Mistake("margin after temperature", HFF, "the margin is subtracted after the temperature"),
     Mistake("softmax twice", HFF, "softmax twice: probabilities are taken for logits", "CwComp"),
     Mistake("no smoothing", HFF, "label smoothing is left out"),
-    Mistake("smoothing over wrong classes", HFF, "label smoothing is spread over the wrong classes "
-            "alone"),
+    Mistake("smoothing over wrong classes", HFF, "label smoothing is spread over the wrong "
+            "classes alone"),
     Mistake("labels from 1", HFF, "labels are counted from 1"),
     Mistake("target left out of the gradient", HFF, "the target is left out of the gradient: "
             "softmax alone"),

@@ -65,7 +65,9 @@ def encode(spec, given, wrong):
         for i, k in enumerate(labels):
             height = {"one": 1.0, "batch-max": images.max(), "row-max": images[i].max()}[strength]
             column = (k + 1) % label.classes if "labels from 1" in wrong else k
-            block[i, column] = height + (block[i, column] if "label added to slots" in wrong else 0)
+            block[i, column] = height + (
+                block[i, column] if "label added to slots" in wrong else 0
+            )
         blocks.append(block)
     return np.vstack(blocks)
 

@@ -38,12 +38,8 @@ _ZERO_ROWS = changed(
 )
 
 KNOWN = {
-    "ff": Known(
-        FF, [*LABELS, *GOODNESS, *THRESHOLDS, *LOSS, *PEERS, *LAYER, *weight_factors()]
-    ),
-    "hff": Known(
-        HFF, [*SPHERE, *SCORES, *CROSS_ENTROPY, *LAYER, *weight_factors("d_prototypes")]
-    ),
+    "ff": Known(FF, [*LABELS, *GOODNESS, *THRESHOLDS, *LOSS, *PEERS, *LAYER, *weight_factors()]),
+    "hff": Known(HFF, [*SPHERE, *SCORES, *CROSS_ENTROPY, *LAYER, *weight_factors("d_prototypes")]),
     "recurrent": Known(
         RECURRENT_STEPS,
         [

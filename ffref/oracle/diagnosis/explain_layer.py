@@ -1,4 +1,4 @@
-"""Explanations that concern a layer: normalisation, weighted sums, relu, the way to the weights."""
+"""Explanations that concern a layer: normalisation, weighted sums, relu, the weights' gradient."""
 
 from typing import Any
 
@@ -87,11 +87,11 @@ def _flipped(v: Values, right: Array) -> Array:
 
 
 def _leaky(slope: float) -> Explanation:
-    return replaced(
+    return changed(
         f"the relu is leaky, with slope {slope:g}",
         _RELU,
-        activity=lambda v: np.where(v["preactivation"] > 0, 1, slope) * v["preactivation"],
-        gate=lambda v: np.where(v["preactivation"] > 0, 1, slope),
+        activity=lambda v, right: np.where(right > 0, right, slope * v["preactivation"]),
+        gate=lambda v, right: np.where(right == 0, slope, right),
     )
 
 

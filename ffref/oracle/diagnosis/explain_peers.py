@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ffref.oracle.diagnosis.explanation import Explanation, changed, other_spec, replaced
+from ffref.oracle.diagnosis.explanation import Explanation, changed, other_spec
 from ffref.oracle.diagnosis.layer_steps import rows_of, units_of
-from ffref.oracle.families.layer import Values, encoded
+from ffref.oracle.families.layer import Values
 from ffref.types import Array
 
 _MEAN = "(PEER.1) m' = momentum m + (1 - momentum) mean over positive rows"
@@ -71,26 +71,16 @@ def _not_zeroed(v: Values, right: Array) -> Array:
     """The label's slot is overwritten, the other slots keep their pixels."""
     classes = v["spec"].label.classes
     images = np.concatenate([v["images"], v["images"]])
-    labels = np.concatenate([v["labels"], v["negative_labels"]])
+    labels = np.concatenate(v["shown_labels"])
     own = np.arange(classes) == labels[:, None]
     made = right.copy()
     made[:, :classes] = np.where(own, right[:, :classes], images[:, :classes])
     return made
 
 
-def _swapped(v: Values, right: Array) -> Array:
-    exchanged = {"labels": v["negative_labels"], "negative_labels": v["labels"]}
-    return encoded({**v, **exchanged}, v["spec"].label)
-
-
-def _true_again(v: Values, right: Array) -> Array:
-    return encoded({**v, "negative_labels": v["labels"]}, v["spec"].label)
-
-
-def _next_label(v: Values, right: Array) -> Array:
+def _counted_from_1(v: Values, right: Any) -> Any:  # noqa: ANN401
     classes = v["spec"].label.classes
-    moved = {n: (v[n] + 1) % classes for n in ("labels", "negative_labels")}
-    return encoded({**v, **moved}, v["spec"].label)
+    return tuple((labels + 1) % classes for labels in right)
 
 
 def _strength(word: str, text: str) -> Explanation:
@@ -100,8 +90,8 @@ def _strength(word: str, text: str) -> Explanation:
 
 PEERS: list[Explanation] = [
     other_spec("peer normalisation is left out", _RULE, peer=lambda p: p._replace(strength=0.0)),
-    other_spec("peer normalisation is differentiated through the moved mean: 0.2/units of the rule",
-               _RULE, peer=lambda peer: peer._replace(form="loss")),
+    other_spec("peer normalisation is differentiated through the moved mean: 0.2/units of the "
+               "rule", _RULE, peer=lambda peer: peer._replace(form="loss")),
     other_spec("Hinton's rule stands where peer normalisation is meant to be differentiated",
                _PULL, peer=lambda peer: peer._replace(form="rule")),
     changed("the peers' push is gated by the relu", _RULE, peer_push=_gated_push),
@@ -141,7 +131,10 @@ LABELS: list[Explanation] = [
     _strength("row-max", "the largest feature of its row"),
     changed("the label's slots are not zeroed first", _SLOT, x=_labelled(_not_zeroed)),
     changed("the label is added to what stands in its slots", _SLOT, x=_labelled(_added)),
-    changed("true and wrong labels are exchanged", _SLOT, x=_labelled(_swapped)),
-    changed("negatives carry the true label", _SLOT, x=_labelled(_true_again)),
-    changed("labels are counted from 1", _SLOT, x=_labelled(_next_label)),
-]
+    changed("true and wrong labels are exchanged", _SLOT,
+            shown_labels=_labelled(lambda v, right: right[::-1])),
+    changed("negatives carry the true label", _SLOT,
+            shown_labels=_labelled(lambda v, right: (right[0], right[0]))),
+    changed("labels are counted from 1", _SLOT,
+            shown_labels=_labelled(_counted_from_1)),
+]  # fmt: skip

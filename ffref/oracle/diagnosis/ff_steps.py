@@ -18,6 +18,18 @@ from ffref.oracle.specs import threshold_of
 from ffref.types import Array
 
 
+def _shown_labels(v: Values) -> Any:  # noqa: ANN401
+    """Of positives and of negatives."""
+    return None if v["spec"].label is None else (v["labels"], v["negative_labels"])
+
+
+def _input(v: Values) -> Array:
+    if v["shown_labels"] is None:
+        return v["x"]
+    true, wrong = v["shown_labels"]
+    return encoded({**v, "labels": true, "negative_labels": wrong}, v["spec"].label)
+
+
 def _share(v: Values) -> Array:
     """Of each row in the loss."""
     side = v["side"]
@@ -110,7 +122,8 @@ def _loss(of: str, added: Step) -> dict[str, Step]:
 
 
 FF: dict[str, Step] = {
-    "x": lambda v: encoded(v, v["spec"].label),
+    "shown_labels": _shown_labels,
+    "x": _input,
     **BEFORE,
     **_read_out("activity"),
     "batch_mean": _batch_mean,
@@ -125,9 +138,7 @@ FF: dict[str, Step] = {
     "d_activity": lambda v: (
         _rows(v["d_logit"], v["slope"]) * v["slope"] + v["d_scale"] * v["peer_pull"]
     ),
-    "d_preactivation": lambda v: (
-        gated(v["d_activity"], v["gate"]) + v["d_scale"] * v["peer_push"]
-    ),
+    "d_preactivation": lambda v: gated(v["d_activity"], v["gate"]) + v["d_scale"] * v["peer_push"],
     **BEHIND,
 }
 

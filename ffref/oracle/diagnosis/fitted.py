@@ -31,7 +31,10 @@ class _Family(NamedTuple):
 
 def _factor(place: str, line: str, *steps: str) -> _Family:
     return _Family(
-        f"{place} is {{}} times what it should be", line, steps, lambda c: lambda v, right: c * right
+        f"{place} is {{}} times what it should be",
+        line,
+        steps,
+        lambda c: lambda v, right: c * right,
     )
 
 

@@ -13,6 +13,7 @@ from ffref.oracle.diagnosis.explanation import Explanation
 from ffref.oracle.families.layer import Values
 from ffref.oracle.layouts import from_layout, shape_there
 from ffref.oracle.report import Report
+from ffref.oracle.tolerances import OF_ONES_OWN
 from ffref.types import Array
 
 SLACK = 4.0
@@ -48,10 +49,10 @@ def open_problem(report: Report) -> Problem:
         If the report is of a mapping, not of a case; or has no array of the right size.
     """
     case = report.source
-    require(
-        isinstance(case, Case),
-        "diagnose needs to know the rule that was meant: compare with a case, not with arrays",
-    )
+    if case is None:
+        raise ValueError(
+            "diagnose needs to know the rule that was meant: compare with a case, not with arrays"
+        )
     expected, _ = expectations(case, report.dtype)
     mine: Values = {}
     misplaced: dict[str, str] = {}
@@ -60,9 +61,7 @@ def open_problem(report: Report) -> Problem:
             continue
         for layout in (report.layout, *LAYOUTS_TO_TRY):
             names = tuple(layout.split(",")) if layout else ()
-            fitted = fit(
-                report.mine[name], shape_there(wanted.value.shape, wanted.axes, names)
-            )
+            fitted = fit(report.mine[name], shape_there(wanted.value.shape, wanted.axes, names))
             if fitted is not None:
                 mine[name] = from_layout(fitted, wanted.axes, names)
                 if layout != report.layout:
@@ -131,7 +130,9 @@ def misfit(problem: Problem, name: str, predicted: Array) -> float:
     usual = float(np.abs(wanted.value).max(initial=0))
     floor = wanted.floor * max(1.0, size / usual if usual else 1.0)
     error = float(np.abs(mine - predicted)[kept].max(initial=0))
-    allowed = SLACK * (wanted.tolerance * size + floor)
+    # of a reference of zeros alone no tolerance is known
+    tolerance = wanted.tolerance or OF_ONES_OWN[problem.dtype]
+    allowed = SLACK * (tolerance * size + floor)
     if error == 0:
         return 0.0
     return error / allowed if allowed else np.inf
