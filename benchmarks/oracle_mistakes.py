@@ -70,7 +70,11 @@ def pairs():
     """Any two mistakes of a family: those that no case shows, and a sample's diagnoses."""
     shown, hidden = [], []
     for family in ("ff", "hff", "recurrent"):
-        of_family = [m for m in MISTAKES if family in m.families]
+        of_family = [
+            m for m in MISTAKES
+            if family in m.families
+            and any(not compare(case, mistaken(case, [m.name])).ok for case in cases(family))
+        ]  # fmt: skip
         for a, b in combinations(of_family, 2):
             both = (a.name, b.name)
             if any(not compare(case, mistaken(case, both)).ok for case in cases(family)):

@@ -1,5 +1,7 @@
 """`diagnose`: mistakes made in code apart from the library are found and named."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from ffref.oracle.tolerances import UNIT_ROUNDOFF
 from tests.mistaken.catalogue import MISTAKES, mistaken, text_of
 from tests.test_docs import page_tags
 
-CASES = cases()
+CASES = [case for case in cases() if case.family in KNOWN]
 PARAMETERS = ("loss", "d_weight", "d_bias", "d_prototypes", "d_top_down")
 
 
@@ -55,15 +57,14 @@ def test_the_chain_of_steps_is_the_case(case):
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda m: f"{m.name}-{m.families[0]}")
 def test_every_mistake_is_found_and_named_first(mistake):
-    families = set()
-    for case, report in shown(mistake):
-        if case.family in families:
-            continue
-        families.add(case.family)
-        found = diagnose(report)
-        assert found.explained
-        assert {text_of(mistake, case)} in texts_of(found.ranked[0]), found
-    assert families
+    """In one case each; all cases are a slow test's."""
+    skipped = MISTAKES.index(mistake) % 3
+    found = list(islice(shown(mistake), skipped + 1))
+    assert found
+    case, report = found[-1]
+    diagnosis = diagnose(report)
+    assert diagnosis.explained
+    assert {text_of(mistake, case)} in texts_of(diagnosis.ranked[0]), diagnosis
 
 
 @pytest.mark.slow

@@ -46,13 +46,18 @@ def open_problem(report: Report) -> Problem:
     Raises
     ------
     ValueError
-        If the report is of a mapping, not of a case; or has no array of the right size.
+        If the report is of a mapping, not of a case; no mistake of its family is known; or no
+        array has the right size.
     """
     case = report.source
     if case is None:
         raise ValueError(
             "diagnose needs to know the rule that was meant: compare with a case, not with arrays"
         )
+    require(
+        case.family in KNOWN,
+        f"no mistakes are known of the family {case.family}; there are {', '.join(KNOWN)}",
+    )
     expected, _ = expectations(case, report.dtype)
     mine: Values = {}
     misplaced: dict[str, str] = {}

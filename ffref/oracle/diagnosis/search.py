@@ -20,6 +20,7 @@ from ffref.oracle.diagnosis.problem import (
 )
 from ffref.oracle.families.layer import Values
 from ffref.oracle.report import Report
+from ffref.oracle.tolerances import UNIT_ROUNDOFF
 
 Mistakes = tuple[Explanation, ...]
 """One, or two that were made together."""
@@ -126,7 +127,7 @@ def diagnose(*reports: Report, most: int = 5) -> Diagnosis:
         complete = _complete(problems, ((e,) for e in fitted(problems)))
         complete += _complete(problems, _pairs(problems, known))
     if complete:
-        return Diagnosis(layouts, tuple(_classes(complete)[:most]), agrees=False)
+        return Diagnosis(layouts, tuple(_classes(problems, complete)[:most]), agrees=False)
     return Diagnosis(layouts, tuple(_nearest(problems, known)[:most]), agrees=False)
 
 
@@ -187,12 +188,15 @@ def _complete(
     return found
 
 
-def _classes(found: list[tuple[Mistakes, list[Values], float]]) -> list[EqualMistakes]:
+def _classes(
+    problems: list[Problem], found: list[tuple[Mistakes, list[Values], float]]
+) -> list[EqualMistakes]:
     """Group what predicts the same; best first."""
+    apart = [max(1e-9, 2 * UNIT_ROUNDOFF[problem.dtype]) for problem in problems]
     groups: list[tuple[list[Values], list[Mistakes], float]] = []
     for mistakes, made, left in found:
         for predicted, members, _ in groups:
-            if _same(predicted, made):
+            if _same(predicted, made, apart):
                 members.append(mistakes)
                 break
         else:
@@ -201,12 +205,12 @@ def _classes(found: list[tuple[Mistakes, list[Values], float]]) -> list[EqualMis
     return [EqualMistakes(tuple(members), True, left) for _, members, left in ordered]
 
 
-def _same(a: list[Values], b: list[Values]) -> bool:
-    """Equal but for rounding in float64."""
-    for mine, other in zip(a, b, strict=True):
+def _same(a: list[Values], b: list[Values], apart: list[float]) -> bool:
+    """Equal but for rounding in the dtype that was supplied."""
+    for mine, other, share in zip(a, b, apart, strict=True):
         for name, value in mine.items():
             size = np.abs(np.where(np.isfinite(value), value, 0)).max(initial=0)
-            if not np.allclose(value, other[name], rtol=0, atol=1e-9 * size, equal_nan=True):
+            if not np.allclose(value, other[name], rtol=0, atol=share * size, equal_nan=True):
                 return False
     return True
 
