@@ -1,9 +1,10 @@
 """How many seeded mistakes the oracle finds, and how often it names them.
 
-    python -m benchmarks.oracle_mistakes [--pairs]
+    python -m benchmarks.oracle_mistakes [--pairs] [--sample N]
 
 Each mistake of tests/mistaken, in code that shares nothing with the library, is made in every case
-of its families; with --pairs any two of one family together. docs/oracle.md quotes what it prints.
+of its families; with --pairs any two of one family together. Of what shows, all or a sample of N
+(seed 0) is diagnosed. docs/oracle.md quotes what it prints.
 """
 
 import argparse
@@ -21,7 +22,6 @@ SUPPLIED = {
         "loss", "d_weight", "d_bias", "d_prototypes", "d_top_down",
     ),
 }  # fmt: skip
-SAMPLE = 200
 
 
 def supplied(values, which):
@@ -39,34 +39,40 @@ def rank_of(diagnosis, texts):
     return 0
 
 
-def singles(which, dtype):
+def sampled(entries, sample):
+    return entries if not sample else random.Random(0).sample(entries, min(sample, len(entries)))
+
+
+def singles(which, dtype, sample):
     """Each mistake in each case of its families."""
-    ranks, sizes, unseen = Counter(), [], []
-    for mistake in MISTAKES:
-        before = ranks.total()
-        for case in cases():
-            if case.family not in mistake.families:
-                continue
-            report = compare(case, supplied(mistaken(case, [mistake.name], dtype), which))
-            if report.ok:
-                continue
-            found = diagnose(report)
-            rank = rank_of(found, [text_of(mistake, case)])
-            ranks[rank] += 1
-            if rank == 1:
-                sizes.append(len(found.ranked[0].mistakes))
-            else:
-                print(f"    {case.id}: {mistake.name}, place {rank or 'none'}", flush=True)
-        if ranks.total() == before:
-            unseen.append(mistake.name)
+    shown = [
+        (mistake, case, report)
+        for mistake in MISTAKES
+        for case in cases()
+        if case.family in mistake.families
+        and not (
+            report := compare(case, supplied(mistaken(case, [mistake.name], dtype), which))
+        ).ok
+    ]
+    ranks, sizes = Counter(), []
+    for mistake, case, report in sampled(shown, sample):
+        found = diagnose(report)
+        rank = rank_of(found, [text_of(mistake, case)])
+        ranks[rank] += 1
+        if rank == 1:
+            sizes.append(len(found.ranked[0].mistakes))
+        else:
+            print(f"    {case.id}: {mistake.name}, place {rank or 'none'}", flush=True)
     total = ranks.total()
-    print(f"{which}, {dtype}: {total} instances of {len(MISTAKES)} mistakes show; first "
-          f"{ranks[1] / total:.2%}, among three {sum(ranks[k] for k in (1, 2, 3)) / total:.2%}; "
-          f"classes have {median(sizes)} members (median), at most {max(sizes)}; "
-          f"no case shows {unseen or 'none'}")  # fmt: skip
+    seen = {mistake.name for mistake, _, _ in shown}
+    print(f"{which}, {dtype}: {len(shown)} instances of {len(MISTAKES)} mistakes show; of {total} "
+          f"first {ranks[1] / total:.2%}, among three "
+          f"{sum(ranks[k] for k in (1, 2, 3)) / total:.2%}; classes have {median(sizes)} members "
+          f"(median), at most {max(sizes)}; no case shows "
+          f"{sorted({m.name for m in MISTAKES} - seen) or 'none'}", flush=True)  # fmt: skip
 
 
-def pairs():
+def pairs(sample):
     """Any two mistakes of a family: those that no case shows, and a sample's diagnoses."""
     shown, hidden = [], []
     for family in ("ff", "hff", "recurrent"):
@@ -85,7 +91,7 @@ def pairs():
     for family, a, b in hidden:
         print(f"    {family}: {a.name} AND {b.name}")
     ranks = Counter()
-    for family, a, b in random.Random(0).sample(shown, SAMPLE):
+    for family, a, b in sampled(shown, sample):
         case = case_that_needs_both(family, a.name, b.name)
         if case is None:
             ranks["one hides the other in every case"] += 1
@@ -98,7 +104,7 @@ def pairs():
             print(
                 f"    {case.id}: {a.name} AND {b.name}: {str(found).splitlines()[0]}", flush=True
             )
-    print(f"{SAMPLE} pairs that show, diagnosed: {dict(ranks)}")
+    print(f"of {ranks.total()} pairs that show: {dict(ranks)}")
 
 
 def case_that_needs_both(family, a, b):
@@ -114,12 +120,14 @@ def case_that_needs_both(family, a, b):
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--pairs", action="store_true")
-    if options.parse_args().pairs:
-        pairs()
+    options.add_argument("--sample", type=int, default=0)
+    chosen = options.parse_args()
+    if chosen.pairs:
+        pairs(chosen.sample)
         return
     for which in SUPPLIED:
         for dtype in ("float64", "float32"):
-            singles(which, dtype)
+            singles(which, dtype, chosen.sample)
 
 
 if __name__ == "__main__":

@@ -172,6 +172,16 @@ def test_arrays_in_another_layout_are_recognised():
     assert str(diagnose(compare(case, right))) == "nothing differs"
 
 
+def test_what_is_a_little_more_than_rounding_is_no_mistake():
+    case = find_case("ff/paper/ordinary")
+    right = evaluate(case)
+    golden = case.golden["d_bias"]
+    off = 2 * golden.tolerance["float64"] * np.abs(golden.value).max()
+    report = compare(case, {"d_bias": right["d_bias"] + off})
+    assert not report.ok
+    assert str(diagnose(report)).startswith("nothing differs by more than 4 times what is allowed")
+
+
 def test_what_no_mistake_explains_is_said_to_be_so():
     case = find_case("ff/paper/ordinary")
     right = evaluate(case)

@@ -41,7 +41,9 @@ def test_a_mistake_in_float32_is_named():
     weight = torch.tensor(case.inputs["weight"].T, dtype=torch.float32, requires_grad=True)
     bias = torch.tensor(case.inputs["bias"], dtype=torch.float32, requires_grad=True)
     x, sign = (torch.tensor(case.inputs[n], dtype=torch.float32) for n in ("x", "polarity"))
-    hidden = torch.relu(torch.nn.functional.linear(x / x.pow(2).mean(1, True).sqrt(), weight, bias))
+    hidden = torch.relu(
+        torch.nn.functional.linear(x / x.pow(2).mean(1, True).sqrt(), weight, bias)
+    )
     loss = torch.nn.functional.softplus(-sign * (hidden.pow(2).mean(1) - 2.0)).mean()
     loss.backward()
     mine = {"loss": loss, "d_weight": weight.grad, "d_bias": bias.grad}

@@ -10,6 +10,7 @@ from ffref._checks import require
 from ffref.oracle.diagnosis.explanation import Explanation
 from ffref.oracle.diagnosis.fitted import fitted
 from ffref.oracle.diagnosis.problem import (
+    SLACK,
     Problem,
     distance,
     explains,
@@ -55,7 +56,9 @@ class Diagnosis(NamedTuple):
     """quantities that stand in another layout than was named"""
     ranked: tuple[EqualMistakes, ...]
     agrees: bool
-    """whether there is nothing to explain, but for layouts"""
+    """whether there is nothing to explain, but for layouts and rounding"""
+    rounded: bool = False
+    """whether what agrees does so within the allowance of a diagnosis alone"""
 
     @property
     def explained(self) -> bool:
@@ -66,7 +69,10 @@ class Diagnosis(NamedTuple):
         """Likely mistakes, or that none is known."""
         lines = [f"{n}: its axes stand as in layout {at!r}" for n, at in self.layouts.items()]
         if self.agrees:
-            return "\n".join([*lines, "nothing else differs" if lines else "nothing differs"])
+            text = "nothing else differs" if lines else "nothing differs"
+            if self.rounded:
+                text += f" by more than {SLACK:g} times what is allowed: rounding, or an eps"
+            return "\n".join([*lines, text])
         if not self.ranked:
             return "\n".join([*lines, "no known mistake, and no two of them, come near this"])
         if not self.explained:
@@ -120,7 +126,8 @@ def diagnose(*reports: Report, most: int = 5) -> Diagnosis:
     require(len(families) == 1, f"reports of one family at a time, got {sorted(families)}")
     layouts = {name: at for problem in problems for name, at in problem.misplaced.items()}
     if _all_fit(problems, ()) is not None:
-        return Diagnosis(layouts, (), agrees=True)
+        rounded = any(report.named("differs") for report in reports)
+        return Diagnosis(layouts, (), agrees=True, rounded=rounded)
     known = problems[0].known.explanations
     complete = _complete(problems, ((e,) for e in known))
     if not complete:
