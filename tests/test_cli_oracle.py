@@ -48,6 +48,20 @@ def test_compare_in_another_layout(file, capsys):
     assert main(["oracle", "compare", ID, path, "--layout", "out_in"]) == 0
 
 
+def test_diagnose(file, tmp_path, capsys):
+    right = evaluate(find_case(ID))
+    path = file(d_weight=right["d_weight"] * 4, d_bias=right["d_bias"] * 4)
+    assert main(["oracle", "diagnose", ID, path]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("1. the gradient of every parameter is a sum over the batch, where")
+    other = tmp_path / "other.npz"
+    np.savez(other, **evaluate(find_case("ff/loewex/ordinary")))
+    assert main(["oracle", "diagnose", ID, path, "ff/loewex/ordinary", str(other)]) == 1
+    assert capsys.readouterr().out.startswith("no known mistake, and no two of them, come near")
+    assert main(["oracle", "diagnose", "ff/loewex/ordinary", str(other)]) == 0
+    assert capsys.readouterr().out == "nothing differs\n"
+
+
 def test_bad_input_is_one_line(file, tmp_path, capsys):
     mine = file(dW=np.zeros(3))
     text, one = tmp_path / "text.npz", tmp_path / "one.npy"
@@ -60,6 +74,7 @@ def test_bad_input_is_one_line(file, tmp_path, capsys):
         (["compare", ID, str(tmp_path / "none.npz")], "No such file"),
         (["compare", ID, mine], "the reference has no 'dW'"),
         (["compare", ID, mine, "--dtype", "half"], "dtype must be one of"),
+        (["diagnose", ID], "takes a case and a file"),
         (["list", "--family", "gg"], "no case of family 'gg'"),
     ):
         assert main(["oracle", *arguments]) == 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ffref.oracle import cases, check, compare
+from ffref.oracle import cases, check, compare, diagnose, find_case, locality
 from tests.torch_oracle import run, torch
 
 pytestmark = pytest.mark.torch
@@ -34,3 +34,45 @@ def test_a_linear_layer_of_torch_has_its_weight_transposed():
     mine = {"loss": loss, "d_weight": layer.weight.grad, "d_bias": layer.bias.grad}
     assert check(case, mine, layout="out_in").checked == 3
     assert not compare(case, mine | {"d_bias": layer.bias.grad * 1.01}, layout="out_in").ok
+
+
+def test_a_mistake_in_float32_is_named():
+    case = find_case("ff/pezeshki/ordinary")
+    weight = torch.tensor(case.inputs["weight"].T, dtype=torch.float32, requires_grad=True)
+    bias = torch.tensor(case.inputs["bias"], dtype=torch.float32, requires_grad=True)
+    x, sign = (torch.tensor(case.inputs[n], dtype=torch.float32) for n in ("x", "polarity"))
+    hidden = torch.relu(
+        torch.nn.functional.linear(x / x.pow(2).mean(1, True).sqrt(), weight, bias)
+    )
+    loss = torch.nn.functional.softplus(-sign * (hidden.pow(2).mean(1) - 2.0)).mean()
+    loss.backward()
+    mine = {"loss": loss, "d_weight": weight.grad, "d_bias": bias.grad}
+    found = diagnose(compare(case, mine, layout="out_in"))
+    assert found.explained
+    names = [{e.text for e in mistakes} for mistakes in found.ranked[0].mistakes]
+    assert {
+        "the root of the mean square is divided out, where the length is meant",
+        "there is no eps in the normalisation",
+    } in names
+
+
+@pytest.mark.parametrize("detached", [True, False])
+def test_locality_of_two_layers(detached):
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(4, 3), torch.nn.Linear(3, 2)]
+    x, losses = torch.randn(5, 4), {}
+    for name, layer in zip(("first", "second"), layers, strict=True):
+        x = torch.relu(layer(x.detach() if detached else x))
+        losses[name] = x.pow(2).sum()
+    gradients = {
+        name: {
+            other: torch.autograd.grad(
+                loss, list(layer.parameters()), retain_graph=True, allow_unused=True
+            )
+            for other, layer in zip(losses, layers, strict=True)
+        }
+        for name, loss in losses.items()
+    }
+    report = locality(gradients)
+    assert report.ok is detached
+    assert [leak.layer for leak in report.leaks] == ([] if detached else ["first"])

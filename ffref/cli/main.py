@@ -61,6 +61,7 @@ _BENCH_EXAMPLES = """examples:
 _ORACLE_EXAMPLES = """examples:
   ffref oracle list --family ff --dialect loewex    the cases of one dialect
   ffref oracle compare ff/loewex/ordinary mine.npz  your arrays, named as docs/oracle.md says
+  ffref oracle diagnose ff/loewex/ordinary mine.npz known mistakes that would give these
   ffref oracle precision ff/loewex/ordinary         how near ffref's own float64 comes
 """
 
@@ -325,9 +326,14 @@ def _add_oracle(commands: "_SubParsersAction[_Parser]") -> None:
     compare = _add_command(actions, "compare", "compare arrays with a case's golden values")
     compare.add_argument("case", help="family/dialect/name")
     compare.add_argument("file", metavar="FILE.npz", help="your arrays, by name of the quantity")
-    compare.add_argument("--dtype", help="float64, float32 or bfloat16 (default: the file's)")
-    compare.add_argument("--layout", help="out_in, NCHW, or both: out_in,NCHW")
     compare.add_argument("--json", action="store_true", help="print one JSON object")
+    diagnose = _add_command(actions, "diagnose", "known mistakes that explain what differs")
+    diagnose.add_argument(
+        "pairs", nargs="+", metavar="CASE FILE.npz", help="a case and your arrays; several pairs"
+    )
+    for action in (compare, diagnose):
+        action.add_argument("--dtype", help="float64, float32 or bfloat16 (default: the file's)")
+        action.add_argument("--layout", help="out_in, NCHW, or both: out_in,NCHW")
     precision = _add_command(actions, "precision", "ulp and condition numbers of ffref itself")
     precision.add_argument("case", nargs="?", help="family/dialect/name (default: all)")
     precision.add_argument("--dtype", choices=("float64", "float32"), default="float64")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffref import oracle
+from ffref._checks import require
 from ffref.oracle.exactness import precision_table
 
 
@@ -18,6 +19,7 @@ def run(options: Namespace) -> int:
     return {
         "list": _list,
         "compare": _compare,
+        "diagnose": _diagnose,
         "precision": _precision,
         "export": _export,
     }[options.action](options)
@@ -36,6 +38,22 @@ def _compare(options: Namespace) -> int:
     )
     print(json.dumps(report.as_data()) if options.json else report)
     return 0 if report.ok else 1
+
+
+def _diagnose(options: Namespace) -> int:
+    names, files = options.pairs[::2], options.pairs[1::2]
+    require(
+        len(names) == len(files),
+        f"diagnose takes a case and a file, or several such pairs, got {' '.join(options.pairs)}",
+    )
+    reports = [
+        oracle.compare(
+            oracle.find_case(name), _arrays(file), dtype=options.dtype, layout=options.layout
+        )
+        for name, file in zip(names, files, strict=True)
+    ]
+    print(oracle.diagnose(*reports))
+    return 0 if all(report.ok for report in reports) else 1
 
 
 def _arrays(file: str) -> dict[str, NDArray[Any]]:

@@ -13,6 +13,10 @@ How it is built, from the bottom up, each part knowing only those before it:
   scales.
 - `case`, `golden`: a case with its arrays, and the registry on disk, read without mpmath.
 - `comparison`, `report`, `layouts`, `tolerances`: `compare` and `check`.
+- `diagnosis`: `diagnose`, which says what mistake would give what differs.
+- `training`, `updates`: `trace`, several steps with an optimiser, and what may be wrong there;
+  `gradcheck`, `locality`: for rules of one's own; `negatives`, `prediction`: what goes into a
+  network and what comes out.
 - `definitions`: which cases exist; `truth`: the scalar formulation with 50 digits, which imports
   nothing of the library's formulas; `making`, `exactness`: golden values, and what the float64
   path's error is.
@@ -22,12 +26,17 @@ docs/oracle.md has the formats, the dialects and how tolerances were measured.
 
 from ffref.oracle.case import Case, Golden, new_case
 from ffref.oracle.comparison import check, compare
+from ffref.oracle.diagnosis import Diagnosis, EqualMistakes, diagnose
 from ffref.oracle.dialects import DIALECTS, Dialect, dialect_spec
 from ffref.oracle.evaluation import evaluate
 from ffref.oracle.exactness import Precision, precision
 from ffref.oracle.golden import cases, find_case
+from ffref.oracle.gradcheck import GradcheckReport, gradcheck
 from ffref.oracle.layouts import LAYOUTS, inputs_in
+from ffref.oracle.locality import LocalityReport, locality, locality_by_change
 from ffref.oracle.making import export
+from ffref.oracle.negatives import NegativesReport, check_negatives
+from ffref.oracle.prediction import Predicted, predict
 from ffref.oracle.report import Finding, MismatchError, Report
 from ffref.oracle.specs import (
     FFSpec,
@@ -38,32 +47,49 @@ from ffref.oracle.specs import (
     PeerSpec,
     RecurrentSpec,
 )
+from ffref.oracle.training import TrainingSpec, compare_trace, diagnose_trace, trace
 
 __all__ = [
     "DIALECTS",
     "LAYOUTS",
     "Case",
+    "Diagnosis",
     "Dialect",
+    "EqualMistakes",
     "FFSpec",
     "Finding",
     "Golden",
+    "GradcheckReport",
     "HFFSpec",
     "LabelSpec",
     "LayerSpec",
+    "LocalityReport",
     "MismatchError",
+    "NegativesReport",
     "NormSpec",
     "PeerSpec",
     "Precision",
+    "Predicted",
     "RecurrentSpec",
     "Report",
+    "TrainingSpec",
     "cases",
     "check",
+    "check_negatives",
     "compare",
+    "compare_trace",
+    "diagnose",
+    "diagnose_trace",
     "dialect_spec",
     "evaluate",
     "export",
     "find_case",
+    "gradcheck",
     "inputs_in",
+    "locality",
+    "locality_by_change",
     "new_case",
     "precision",
+    "predict",
+    "trace",
 ]

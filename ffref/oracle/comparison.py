@@ -22,7 +22,7 @@ from ffref.oracle.tolerances import OF_ONES_OWN, UNIT_ROUNDOFF, floor
 from ffref.types import Array
 
 
-class _Expected(NamedTuple):
+class Expected(NamedTuple):
     """What one quantity is compared with."""
 
     value: Array
@@ -86,7 +86,7 @@ def compare(
         dtype in UNIT_ROUNDOFF, f"dtype must be one of {', '.join(UNIT_ROUNDOFF)}, got {dtype!r}"
     )
     layouts = layout_names(layout)
-    expected, about = _expectations(reference, dtype)
+    expected, about = expectations(reference, dtype)
     unknown = sorted(set(mine) - set(expected))
     require(
         not unknown,
@@ -95,7 +95,9 @@ def compare(
     findings = tuple(
         _finding(name, wanted, mine.get(name), layouts) for name, wanted in expected.items()
     )
-    return Report(*about, dtype, ",".join(layouts), findings)
+    kept = {name: as_float64(value) for name, value in mine.items()}
+    source = reference if isinstance(reference, Case) else None
+    return Report(*about, dtype, ",".join(layouts), findings, source, kept)
 
 
 def check(
@@ -115,21 +117,21 @@ def check(
     return report
 
 
-def _expectations(
+def expectations(
     reference: Case | Mapping[str, Any], dtype: str
-) -> tuple[dict[str, _Expected], tuple[str, str, str]]:
+) -> tuple[dict[str, Expected], tuple[str, str, str]]:
     """Return what to expect of each quantity, and (case, why, where the reference is from)."""
     general = OF_ONES_OWN[dtype]
     if not isinstance(reference, Case):
         arrays = {name: as_float64(value) for name, value in reference.items()}
         made = {
-            name: _Expected(a, tuple(f"axis{i}" for i in range(a.ndim)), general, 0.0, None)
+            name: Expected(a, tuple(f"axis{i}" for i in range(a.ndim)), general, 0.0, None)
             for name, a in arrays.items()
         }
         return made, ("your reference", "", "the values that you passed")
     if reference.golden:
         made = {
-            name: _Expected(
+            name: Expected(
                 golden.value,
                 reference.axes[name],
                 golden.tolerance.get(dtype),
@@ -143,7 +145,7 @@ def _expectations(
         values, scales = evaluate_layers_of(reference, np.float64)
         kinks = _own_kinks(FAMILIES[reference.family], values, scales, dtype)
         made = {
-            name: _Expected(
+            name: Expected(
                 value, reference.axes[name], general, floor(dtype, scales[name]), kinks.get(name)
             )
             for name, value in values.items()
@@ -165,7 +167,7 @@ def _own_kinks(family: Family, values: Values, scales: dict[str, float], dtype: 
 
 def _finding(
     name: str,
-    wanted: _Expected,
+    wanted: Expected,
     value: Any,  # noqa: ANN401
     layouts: tuple[str, ...],
 ) -> Finding:
@@ -174,7 +176,7 @@ def _finding(
         return Finding(name, "not supplied", shape, wanted.axes)
     theirs = as_float64(value)
     there = shape_there(shape, wanted.axes, layouts)
-    fitted = _fit(theirs, there)
+    fitted = fit(theirs, there)
     if fitted is None:
         return Finding(
             name, "wrong shape", shape, wanted.axes, _about_shape(theirs, there, wanted, layouts)
@@ -184,7 +186,7 @@ def _finding(
     return _numbers(name, wanted, from_layout(fitted, wanted.axes, layouts))
 
 
-def _numbers(name: str, wanted: _Expected, yours: Array) -> Finding:
+def _numbers(name: str, wanted: Expected, yours: Array) -> Finding:
     """Compare entry by entry, those at a kink set aside."""
     reference = wanted.value
     aside: NDArray[np.bool_] = np.zeros(reference.shape, np.bool_)
@@ -225,7 +227,7 @@ def _numbers(name: str, wanted: _Expected, yours: Array) -> Finding:
     )
 
 
-def _note(size: float, wanted: _Expected, kinks: int) -> str:
+def _note(size: float, wanted: Expected, kinks: int) -> str:
     notes = []
     if 0 < size <= wanted.floor:
         notes.append("the reference lies below the floor: only that yours does too was checked")
@@ -249,7 +251,7 @@ def _ratio(a: float, b: float) -> float:
     return a / b if b else float("nan")
 
 
-def _fit(array: Array, shape: tuple[int, ...]) -> Array | None:
+def fit(array: Array, shape: tuple[int, ...]) -> Array | None:
     """Reshape, if axes of length 1 or the joining of trailing axes are all that differs."""
     if array.shape == shape:
         return array
@@ -266,7 +268,7 @@ def _fit(array: Array, shape: tuple[int, ...]) -> Array | None:
 
 
 def _about_shape(
-    array: Array, there: tuple[int, ...], wanted: _Expected, layouts: tuple[str, ...]
+    array: Array, there: tuple[int, ...], wanted: Expected, layouts: tuple[str, ...]
 ) -> str:
     text = f"it must be {there}, {axes_there(wanted.axes, layouts)}, yours is {array.shape}"
     for hint in ("out_in", "NCHW"):

@@ -3,6 +3,9 @@
 import math
 from typing import Any, NamedTuple
 
+from ffref.oracle.case import Case
+from ffref.oracle.families.layer import Values
+
 GOLDEN = "golden values, 50 digits rounded once"
 RULE = "|yours - reference| <= tolerance * max|reference| + floor"
 
@@ -68,6 +71,10 @@ class Report(NamedTuple):
     dtype: str
     layout: str
     findings: tuple[Finding, ...]
+    source: Case | None
+    """what was compared with, if it was a case; `diagnose` needs it"""
+    mine: Values
+    """what was supplied, in float64, in its own layout"""
 
     @property
     def ok(self) -> bool:
@@ -93,11 +100,12 @@ class Report(NamedTuple):
             raise MismatchError(self)
 
     def as_data(self) -> dict[str, Any]:
-        """Everything, for JSON."""
+        """Everything but the arrays, for JSON."""
         findings = [
             {name: _json(value) for name, value in f._asdict().items()} for f in self.findings
         ]
-        return {**self._asdict(), "ok": self.ok, "checked": self.checked, "findings": findings}
+        about = {n: v for n, v in self._asdict().items() if n not in ("source", "mine")}
+        return {**about, "ok": self.ok, "checked": self.checked, "findings": findings}
 
     def __str__(self) -> str:
         """Verdict, first difference, and how to repeat it."""
@@ -115,7 +123,9 @@ class Report(NamedTuple):
         lines += [f"  {f.quantity}: {f.note}" for f in self.findings if f.note and f != first]
         if not self.ok:
             lines.append(f"  this case catches: {self.why}")
-            lines.append(f"  reproduce: {self._command()}")
+            lines.append(f"  reproduce: {self._command('compare')}")
+            if first is not None and self.source is not None:
+                lines.append(f"  what may be wrong: {self._command('diagnose')}")
         return "\n".join(lines)
 
     def _about(self, first: Finding) -> list[str]:
@@ -134,11 +144,12 @@ class Report(NamedTuple):
             lines.append(f"  wrong after it, perhaps because of it: {', '.join(later)}")
         return lines
 
-    def _command(self) -> str:
+    def _command(self, action: str) -> str:
         if self.reference != GOLDEN:
-            return f"compare(case, yours, dtype={self.dtype!r}, layout={self.layout or None!r})"
+            made = f"compare(case, yours, dtype={self.dtype!r}, layout={self.layout or None!r})"
+            return made if action == "compare" else f"diagnose({made})"
         layout = f" --layout {self.layout}" if self.layout else ""
-        return f"ffref oracle compare {self.case} YOURS.npz --dtype {self.dtype}{layout}"
+        return f"ffref oracle {action} {self.case} YOURS.npz --dtype {self.dtype}{layout}"
 
 
 def _json(value: Any) -> Any:  # noqa: ANN401

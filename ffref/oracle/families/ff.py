@@ -119,12 +119,17 @@ def context(polarity: Array) -> LayerContext:
     return LayerContext(np.zeros(len(polarity), np.int64), polarity, nobody, zeros, zeros)
 
 
+def score_of(spec: FFSpec | RecurrentSpec, activity: Array) -> Array:
+    """Goodness of each row, (batch,), without its sign."""
+    value = {"sum": sum_of_squares, "mean": mean_of_squares}[spec.goodness]
+    return value(flat(activity))
+
+
 def read_out(
     spec: FFSpec | RecurrentSpec, activity: Array, polarity: Array
 ) -> tuple[Array, Array, Array]:
     """Return goodness, logit and d_logit, which the library's objective keeps to itself."""
-    value = {"sum": sum_of_squares, "mean": mean_of_squares}[spec.goodness]
-    scored = value(activity)
+    scored = score_of(spec, activity)
     logit = spec.sign * (scored - threshold_of(spec, activity.shape[1]))
     d_logit = -polarity * sigmoid(-polarity * logit) / len(polarity)
     return scored, logit, d_logit

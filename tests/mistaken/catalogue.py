@@ -1,0 +1,228 @@
+"""Mistakes by name: in which families they can be made, what explains them, where they were made.
+
+`made` names a place of which peers of this project are known to have it; empty: plausible.
+"""
+
+from typing import NamedTuple
+
+from tests.mistaken import ff, hff
+
+
+class Mistake(NamedTuple):
+    name: str
+    families: tuple[str, ...]
+    explanation: str
+    made: str = ""
+
+
+ALL, LAYERED, READ_OUT = ("ff", "hff", "recurrent"), ("ff", "hff"), ("ff", "recurrent")
+FF, HFF, RECURRENT = ("ff",), ("hff",), ("recurrent",)
+
+MISTAKES = [
+    Mistake("input not normalised", ALL, "the input is not normalised"),
+    Mistake("l2 for rms", ALL, "the length is divided out, where the root of the mean square is "
+            "meant", "mpezeshki, keras.io: Hinton's hyperparameters with l2"),
+    Mistake("rms for l2", ALL, "the root of the mean square is divided out, where the length is "
+            "meant"),
+    Mistake("eps added to the length", ALL, "eps of the normalisation is 1e-08, added to the "
+            "length", "loeweX"),
+    Mistake("eps under the root", ALL, "eps of the normalisation is {}, added under the root"),
+    Mistake("eps as least length", ALL, "eps of the normalisation is {}, the least length",
+            "dah33"),
+    Mistake("no eps", ALL, "there is no eps in the normalisation"),
+    Mistake("zero rows divided by 0", ALL, "a row of zeros is divided by 0"),
+    Mistake("columns normalised", LAYERED, "columns are normalised, not rows"),
+    Mistake("mean subtracted", LAYERED, "the mean is subtracted in the normalisation"),
+    Mistake("no norm between layers", FF, "no normalisation between the layers",
+            "LumenPallidium/backprop-alts"),
+    Mistake("bias left out", ALL, "the bias is left out"),
+    Mistake("weight read as (out, in)", LAYERED, "the weight's numbers are read in the other "
+            "order, (out, in) for (in, out)"),
+    Mistake("kernel flipped", LAYERED, "the kernel is flipped: a convolution, where a "
+            "cross-correlation is meant"),
+    Mistake("kernel gradient flipped", LAYERED, "the kernel's gradient is flipped"),
+    Mistake("no relu", ALL, "the relu is left out"),
+    Mistake("leaky relu", ALL, "the relu is leaky, with slope 0.01"),
+    Mistake("gate left out", ALL, "the relu's gate is left out of the gradient",
+            "loeweX, on purpose"),
+    Mistake("gated", ALL, "the gradient stops at silent units, where it is meant to be handed "
+            "straight through"),
+    Mistake("raw input in d_weight", ALL, "d_weight is taken with the input before its "
+            "normalisation"),
+    Mistake("d_weight in the other order", LAYERED, "d_weight's numbers stand in the other order, "
+            "(out, in) for (in, out)"),
+    Mistake("d_bias a mean", LAYERED, "d_bias is a mean over rows and places, not a sum"),
+    Mistake("d_bias left out", ALL, "d_bias is left out",
+            "Hinton's Matlab code, of its softmax"),
+    Mistake("d_weight doubled", ALL, "d_weight alone is twice as large"),
+    Mistake("d_bias doubled", ALL, "d_bias alone is twice as large"),
+    Mistake("parameters' gradients over the batch", ALL, "the gradient of every parameter is "
+            "divided by the batch once too often"),
+    Mistake("leak from above", FF, "the loss of the layer above leaks into this layer's gradient",
+            "one loss of all layers without detach"),
+    Mistake("back-propagated from the top", FF, "the whole network is back-propagated from the "
+            "last layer's loss"),
+    # labels
+    Mistake("label strength one", FF, "the label's slot holds 1"),
+    Mistake("label strength batch-max", FF, "the label's slot holds the largest feature of the "
+            "batch", "mpezeshki"),
+    Mistake("label strength row-max", FF, "the label's slot holds the largest feature of its row",
+            "keras.io"),
+    Mistake("slots not zeroed", FF, "the label's slots are not zeroed first"),
+    Mistake("label added to slots", FF, "the label is added to what stands in its slots",
+            "rmwkwok"),
+    Mistake("labels exchanged", FF, "true and wrong labels are exchanged"),
+    Mistake("true label in negatives", FF, "negatives carry the true label",
+            "mpezeshki, keras.io, nebuly: one in ten"),
+    Mistake("labels from 1", FF, "labels are counted from 1"),
+    # goodness and threshold
+    Mistake("mean for sum", READ_OUT, "the mean of squares, where the sum is meant", "mpezeshki"),
+    Mistake("sum for mean", READ_OUT, "the sum of squares, where the mean is meant"),
+    Mistake("sign of goodness", READ_OUT, "goodness has the other sign"),
+    Mistake("first power", READ_OUT, "goodness is of the activity, not of its square",
+            "LumenPallidium/backprop-alts, in validation"),
+    Mistake("length as goodness", READ_OUT, "goodness is the root of what is meant: the length"),
+    Mistake("mean over channels", FF, "the mean is over channels alone, summed over places"),
+    Mistake("factor 2 of the square left out", READ_OUT, "the derivative of goodness is half as "
+            "large: a factor 2 is left out", "Hinton's Matlab code"),
+    Mistake("1/n of the mean left out", READ_OUT, "1/units of the mean is left out of its "
+            "derivative"),
+    Mistake("activity left out of the slope", READ_OUT, "the derivative of the square is taken to "
+            "be 2: times the activity is left out"),
+    Mistake("no threshold", READ_OUT, "the threshold is left out"),
+    Mistake("threshold added", READ_OUT, "the threshold is added"),
+    Mistake("threshold times units", READ_OUT, "the threshold is multiplied by the layer's units"),
+    Mistake("threshold over units", READ_OUT, "the threshold is divided by the layer's units"),
+    Mistake("threshold 2", READ_OUT, "the threshold is 2", "keras.io: the text of 1.5"),
+    Mistake("no threshold in the gradient", READ_OUT, "the threshold is left out of the gradient"),
+    Mistake("threshold keeps its sign", READ_OUT, "the threshold keeps its sign, where a low "
+            "goodness is good"),
+    # logistic loss
+    Mistake("sides exchanged", READ_OUT, "positive and negative samples are exchanged"),
+    Mistake("first half positive", READ_OUT, "the first half of the batch is taken for the "
+            "positive samples"),
+    Mistake("two means", READ_OUT, "the mean over positives is added to the mean over negatives",
+            "dah33"),
+    Mistake("negatives left out", READ_OUT, "negative samples are left out"),
+    Mistake("no gradient of negatives", READ_OUT, "negative samples give no gradient"),
+    Mistake("probability maximised", READ_OUT, "the probability is maximised, not its logarithm",
+            "LumenPallidium/backprop-alts"),
+    Mistake("negatives add log p", READ_OUT, "negative samples add log p, where -log(1 - p) is "
+            "meant", "nebuly"),
+    Mistake("p for 1 - p", READ_OUT, "sigmoid(s logit) stands where sigmoid(-s logit) is meant"),
+    Mistake("side's sign left out", READ_OUT, "s, the sign of each side, is left out"),
+    Mistake("log(1 + exp) overflows", READ_OUT, "log(1 + exp(x)) overflows, in the loss and the "
+            "gradient", "mpezeshki, pytorch/examples, keras.io, fflib, nebuly, CwComp"),
+    Mistake("mean over pairs", READ_OUT, "the mean over rows is a mean over pairs"),
+    Mistake("everything halved", ALL, "the loss, and with it the gradient, is half as large: a "
+            "factor 2 is left out"),
+    Mistake("everything over the batch", ALL, "the loss, and with it the gradient, is divided by "
+            "the batch once too often"),
+    Mistake("gradient not over the batch", ALL, "the gradient, not the loss, is a sum over the "
+            "batch, where its mean is meant: 1/batch is left out"),
+    Mistake("gradient over the batch twice", ALL, "the gradient, not the loss, is divided by the "
+            "batch once too often"),
+    Mistake("gradient halved", ALL, "the gradient, not the loss, is half as large: a factor 2 is "
+            "left out", "CaFo: L1 against L2, 0.5 lambda against lambda"),
+    Mistake("gradient ascends", ALL, "the gradient, not the loss, is of the other sign",
+            "Hinton's Matlab code, on purpose"),
+    Mistake("loss summed, gradient not", ALL, "the loss alone is a sum over the batch, where its "
+            "mean is meant: 1/batch is left out"),
+    # peers
+    Mistake("no peers", FF, "peer normalisation is left out"),
+    Mistake("peers differentiated", FF, "peer normalisation is differentiated through the moved "
+            "mean: 0.2/units of the rule", "loeweX"),
+    Mistake("peers by rule", FF, "Hinton's rule stands where peer normalisation is meant to be "
+            "differentiated"),
+    Mistake("peers' push gated", FF, "the peers' push is gated by the relu"),
+    Mistake("peers' sign", FF, "the peers' push has the other sign"),
+    Mistake("peers' push over units", FF, "the peers' push is divided by the layer's units"),
+    Mistake("1 - momentum left out", FF, "1 - momentum is left out of the peers' derivative"),
+    Mistake("old mean pushes", FF, "the running mean of before this batch pushes"),
+    Mistake("batch mean pushes", FF, "this batch's mean pushes, not the running one"),
+    Mistake("running mean not moved", FF, "the running mean is not moved"),
+    Mistake("momentum swapped", FF, "momentum and 1 - momentum are swapped in the running mean"),
+    Mistake("peers' mean over all rows", FF, "the running mean is over positive and negative "
+            "rows"),
+    Mistake("peers push all rows", FF, "the peers push every row, with a share of 1/positives"),
+    Mistake("peers' push over the batch", FF, "the peers' push is divided by the batch, not by "
+            "its positives"),
+    Mistake("peers' mean not subtracted", FF, "the peers' mean is not subtracted"),
+    Mistake("peers in the loss too", FF, "peer normalisation adds to the loss"),
+    # sphere and scores
+    Mistake("activity not normalised", HFF, "the activity is not normalised"),
+    Mistake("prototypes not normalised", HFF, "prototypes are not normalised"),
+    Mistake("activity: radial part stays", HFF, "the derivative of the activity's length is left "
+            "out: its radial part stays"),
+    Mistake("activity: normalisation left out of the gradient", HFF, "d_activity is d_direction: "
+            "the normalisation is left out of the gradient"),
+    Mistake("activity: not over the length", HFF, "d_activity is not divided by the activity's "
+            "length"),
+    Mistake("prototypes: radial part stays", HFF, "the derivative of the prototypes' length is "
+            "left out: their radial part stays"),
+    Mistake("prototypes: normalisation left out of the gradient", HFF, "d_prototypes is that of "
+            "their directions: the normalisation is left out"),
+    Mistake("prototypes: not over the length", HFF, "d_prototypes is not divided by the "
+            "prototypes' length"),
+    Mistake("silent row over 0", HFF, "a silent row is divided by its length 0"),
+    Mistake("prototypes channels last", HFF, "features are flattened channels first, prototypes "
+            "channels last"),
+    Mistake("own prototypes alone", HFF, "the prototypes of wrong classes are left out of "
+            "d_prototypes"),
+    Mistake("d_prototypes left out", HFF, "d_prototypes is left out"),
+    Mistake("d_prototypes doubled", HFF, "d_prototypes alone is twice as large"),
+    Mistake("temperature inverted", HFF, "the temperature is multiplied, not divided by"),
+    Mistake("no temperature", HFF, "the temperature is left out"),
+    Mistake("no temperature in the gradient", HFF, "the temperature is left out of the gradient",
+            "Hinton's Matlab code, of its softmax"),
+    Mistake("sum over prototypes", HFF, "the sum over prototypes, where the mean is meant"),
+    Mistake("largest prototype", HFF, "the largest cosine, where a smooth maximum is meant"),
+    Mistake("mean over prototypes", HFF, "the mean of cosines, where a smooth maximum is meant"),
+    Mistake("gradient shared evenly", HFF, "prototypes of a class share its gradient evenly"),
+    Mistake("gradient whole to each", HFF, "every prototype of a class gets its whole gradient"),
+    Mistake("temperature for sharpness", HFF, "the temperature stands in place of the sharpness"),
+    Mistake("sharpness inverted", HFF, "the sharpness is divided by, not multiplied"),
+    Mistake("no margin", HFF, "the margin is left out"),
+    Mistake("margin's sign", HFF, "the margin has the other sign"),
+    Mistake("margin cut at 0", HFF, "a margin below 0 is cut off"),
+    Mistake("margin on wrong classes", HFF, "the margin is on the wrong classes"),
+    Mistake("margin on all classes", HFF, "the margin is on all classes"),
+    Mistake("margin after temperature", HFF, "the margin is subtracted after the temperature"),
+    Mistake("softmax twice", HFF, "softmax twice: probabilities are taken for logits", "CwComp"),
+    Mistake("no smoothing", HFF, "label smoothing is left out"),
+    Mistake("smoothing over wrong classes", HFF, "label smoothing is spread over the wrong "
+            "classes alone"),
+    Mistake("labels from 1", HFF, "labels are counted from 1"),
+    Mistake("target left out of the gradient", HFF, "the target is left out of the gradient: "
+            "softmax alone"),
+    Mistake("wrong classes give no gradient", HFF, "wrong classes give no gradient"),
+    Mistake("sum over rows", HFF, "the loss, and with it the gradient, is a sum over the batch, "
+            "where its mean is meant: 1/batch is left out"),
+    Mistake("sum over rows", READ_OUT, "the mean over rows is a sum, without other terms"),
+    # recurrent
+    Mistake("damping swapped", RECURRENT, "damping and 1 - damping are swapped"),
+    Mistake("no damping", RECURRENT, "damping is left out"),
+    Mistake("1 - damping left out of the gradient", RECURRENT, "1 - damping is left out of the "
+            "gradient"),
+    Mistake("damping in the gradient", RECURRENT, "damping stands for 1 - damping in the "
+            "gradient"),
+    Mistake("goodness of the new activity", RECURRENT, "goodness is of the new activity, without "
+            "the old state"),
+    Mistake("gated by the state", RECURRENT, "the gradient is gated by the state, not by the new "
+            "activity"),
+    Mistake("no input from above", RECURRENT, "the input from above is left out"),
+    Mistake("above not normalised", RECURRENT, "the state above is not normalised"),
+    Mistake("below not normalised", RECURRENT, "the state below is not normalised"),
+    Mistake("d_top_down doubled", RECURRENT, "d_top_down alone is twice as large"),
+]  # fmt: skip
+
+
+def mistaken(case, names, dtype="float64"):
+    """Every quantity of a case, by code with these mistakes."""
+    run = hff.run if case.family == "hff" else ff.run
+    return run(case, frozenset(names), dtype)
+
+
+def text_of(mistake, case):
+    """Explanation of a mistake in this case; the eps of its normalisation is the case's own."""
+    return mistake.explanation.format(f"{case.spec.norm.eps or 1e-8:g}")

@@ -1,0 +1,164 @@
+"""HFF's local step, with the mistakes named in `wrong`."""
+
+import numpy as np
+
+from tests.mistaken.ff import after_loss
+from tests.mistaken.layer import (
+    activate,
+    backward,
+    forward,
+    gate,
+    normalize,
+    pass_gate,
+    rescale,
+)
+
+
+def _soft(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def _unit(x):
+    size = np.sqrt((x * x).sum(-1, keepdims=True))
+    return np.divide(x, size, out=np.zeros_like(x), where=size != 0), size
+
+
+def _tangent(d, u, size, wrong, whose):
+    """Back through u = x / size."""
+    if f"{whose}: normalisation left out of the gradient" in wrong:
+        return d
+    if f"{whose}: radial part stays" not in wrong:
+        d = d - u * (d * u).sum(-1, keepdims=True)
+    if f"{whose}: not over the length" in wrong:
+        return d
+    return np.divide(d, size, out=np.zeros_like(d), where=size != 0)
+
+
+def run(case, wrong, dtype=np.float64):
+    given = {n: a if a.dtype.kind == "i" else a.astype(dtype) for n, a in case.inputs.items()}
+    with np.errstate(all="ignore"):
+        return step(case.spec, given, wrong)
+
+
+def step(spec, given, wrong):
+    labels, prototypes = given["labels"], given["prototypes"]
+    normalized = normalize(given["x"], spec.norm, wrong)
+    a = forward(normalized, given["weight"], given["bias"], spec.layer, wrong)
+    y = activate(a, wrong)
+    b, classes, count = len(y), *prototypes.shape[:2]
+    rows, flat = y.reshape(b, -1), prototypes.reshape(classes, count, -1)
+    if "prototypes channels last" in wrong and y.ndim == 4:
+        flat = prototypes.transpose(0, 1, 4, 2, 3).reshape(classes, count, -1)
+    z, size = _unit(rows)
+    if "silent row over 0" in wrong:
+        z = rows / size
+    q, lengths = _unit(flat)
+    if "activity not normalised" in wrong:
+        z = rows
+    if "prototypes not normalised" in wrong:
+        q = flat
+    cosine = (z[:, None, None, :] * q).sum(-1)
+    score, within = _scores(spec, cosine, wrong)
+    true = labels
+    if "labels from 1" in wrong:
+        true = (labels + 1) % classes
+    own = np.zeros((b, classes), y.dtype)
+    own[np.arange(b), true] = 1
+    temperature = 1 / spec.temperature if "temperature inverted" in wrong else spec.temperature
+    if "no temperature" in wrong:
+        temperature = 1.0
+    logit = _logits(spec, score, own, temperature, wrong)
+    losses, slopes = _entropy(spec, logit, own, wrong)
+    loss, factor = losses.mean(), 1.0
+    if "sum over rows" in wrong:
+        loss, factor = losses.sum(), float(b)
+    loss, more = after_loss(loss, wrong, b)
+    d_logit = factor * more * slopes / b
+    d_score = d_logit / temperature
+    if "no temperature in the gradient" in wrong:
+        d_score = d_logit
+    d_cosine = d_score[:, :, None] * within
+    d_z = (d_cosine[..., None] * q).sum((1, 2))
+    d_y = (d_z if "activity not normalised" in wrong else
+           _tangent(d_z, z, size, wrong, "activity")).reshape(y.shape)  # fmt: skip
+    d_a = pass_gate(d_y, gate(a, spec.relu, wrong))
+    d_weight, d_bias = backward(given["x"], normalized, given["weight"], d_a, spec.layer, wrong)
+    to_prototypes = d_cosine * own[:, :, None] if "own prototypes alone" in wrong else d_cosine
+    d_q = np.tensordot(to_prototypes, z, axes=(0, 0))
+    d_p = d_q if "prototypes not normalised" in wrong else _tangent(
+        d_q, q, lengths, wrong, "prototypes")  # fmt: skip
+    if "prototypes channels last" in wrong and y.ndim == 4:
+        height, width, channels = y.shape[1:]
+        d_p = d_p.reshape(classes, count, channels, height, width).transpose(0, 1, 3, 4, 2)
+    if "d_prototypes left out" in wrong:
+        d_p = np.zeros_like(d_p)
+    values = {
+        "normalized": normalized, "preactivation": a, "activity": y,
+        "direction": z.reshape(y.shape), "cosine": cosine, "score": score, "logit": logit,
+        "loss": loss, "d_logit": d_logit, "d_activity": d_y, "d_preactivation": d_a,
+        "d_weight": d_weight, "d_bias": d_bias, "d_prototypes": d_p.reshape(prototypes.shape),
+    }  # fmt: skip
+    return rescale(values, wrong, b)
+
+
+def _scores(spec, cosine, wrong):
+    """Score of each class, and each prototype's part of its gradient."""
+    count = cosine.shape[2]
+    beta = spec.sharpness
+    if "temperature for sharpness" in wrong:
+        beta = 1 / spec.temperature
+    if "sharpness inverted" in wrong:
+        beta = 1 / beta
+    top = cosine.max(2)
+    score = top + np.log(np.exp(beta * (cosine - top[..., None])).mean(2)) / beta
+    within = _soft(beta * cosine)
+    if "sum over prototypes" in wrong:
+        score = score + np.log(count) / beta
+    if "largest prototype" in wrong:
+        score, within = top, (cosine == top[..., None]).astype(cosine.dtype)
+    if "mean over prototypes" in wrong:
+        score, within = cosine.mean(2), np.full_like(cosine, 1 / count)
+    if "gradient shared evenly" in wrong:
+        within = np.full_like(cosine, 1 / count)
+    if "gradient whole to each" in wrong:
+        within = np.ones_like(cosine)
+    return score, within
+
+
+def _logits(spec, score, own, temperature, wrong):
+    margin, where = spec.margin, own
+    if "no margin" in wrong:
+        margin = 0.0
+    if "margin's sign" in wrong:
+        margin = -margin
+    if "margin cut at 0" in wrong:
+        margin = max(margin, 0.0)
+    if "margin on wrong classes" in wrong:
+        where = 1 - own
+    if "margin on all classes" in wrong:
+        where = np.ones_like(own)
+    if "margin after temperature" in wrong:
+        return score / temperature - margin * where
+    return (score - margin * where) / temperature
+
+
+def _entropy(spec, logit, own, wrong):
+    classes, smoothing = own.shape[1], spec.label_smoothing
+    if "no smoothing" in wrong:
+        smoothing = 0.0
+    target = own * (1 - smoothing) + smoothing / classes
+    if "smoothing over wrong classes" in wrong:
+        target = own * (1 - smoothing) + (1 - own) * smoothing / (classes - 1)
+    taken = _soft(logit) if "softmax twice" in wrong else logit
+    logs = taken - taken.max(1, keepdims=True)
+    logs = logs - np.log(np.exp(logs).sum(1, keepdims=True))
+    losses, slopes = -(target * logs).sum(1), _soft(taken) - target
+    if "softmax twice" in wrong:
+        jacobians = [np.diag(p) - np.outer(p, p) for p in taken]
+        slopes = np.stack([j @ d for j, d in zip(jacobians, slopes, strict=True)])
+    if "target left out of the gradient" in wrong:
+        slopes = _soft(logit)
+    if "wrong classes give no gradient" in wrong:
+        slopes = slopes * own
+    return losses, slopes

@@ -1,0 +1,123 @@
+"""A layer as someone may write it in NumPy, with the mistakes that are named in `wrong`.
+
+Written apart from ffref, as plainly as possible; `wrong` is a set of names, empty for code
+without a mistake.
+"""
+
+import numpy as np
+
+
+def normalize(x, norm, wrong):
+    shape, x = x.shape, x.reshape(len(x), -1)
+    kind, eps, place = norm.kind, norm.eps, norm.place
+    if "input not normalised" in wrong or kind == "none":
+        return x.reshape(shape)
+    kind = "l2" if "l2 for rms" in wrong else "rms" if "rms for l2" in wrong else kind
+    if "eps added to the length" in wrong:
+        eps, place = 1e-8, "outside"
+    if "eps under the root" in wrong:
+        eps, place = (eps or 1e-8), "inside"
+    if "eps as least length" in wrong:
+        place = "least"
+    if "no eps" in wrong:
+        eps = 0.0
+    if "mean subtracted" in wrong:
+        x = x - x.mean(1, keepdims=True)
+    axis = 0 if "columns normalised" in wrong else 1
+    total = np.sum(np.square(x), axis, keepdims=True)
+    if kind == "rms":
+        total = total / x.shape[axis]
+    if place == "inside":
+        size = np.sqrt(total + eps)
+    elif place == "least":
+        size = np.maximum(np.sqrt(total), eps)
+    else:
+        size = np.sqrt(total) + eps
+    if "zero rows divided by 0" in wrong:
+        return (x / size).reshape(shape)
+    return np.divide(x, size, out=np.zeros_like(x), where=size != 0).reshape(shape)
+
+
+def normalize_back(d, x, norm):
+    """Row by row, with the Jacobian written out; for eps 0."""
+    out = np.zeros_like(d)
+    for i, row in enumerate(x):
+        n = len(row) if norm.kind == "rms" else 1
+        size = np.sqrt(row @ row / n)
+        if size > 0:
+            jacobian = np.eye(len(row)) / size - np.outer(row, row) / (n * size**3)
+            out[i] = jacobian @ d[i]
+    return out
+
+
+def _windows(x, kernel, layer):
+    (sh, sw), (ph, pw) = layer.stride, layer.padding
+    x = np.pad(x, ((0, 0), (ph, ph), (pw, pw), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(x, kernel, axis=(1, 2))
+    return windows[:, ::sh, ::sw]  # (batch, height, width, channels, kernel_h, kernel_w)
+
+
+def forward(x, weight, bias, layer, wrong):
+    if "weight read as (out, in)" in wrong and weight.ndim == 2:
+        weight = weight.ravel(order="F").reshape(weight.shape)
+    if "bias left out" in wrong:
+        bias = 0 * bias
+    if layer.kind == "dense":
+        return np.dot(x, weight) + bias
+    if "kernel flipped" in wrong:
+        weight = weight[::-1, ::-1]
+    return np.einsum("bhwikl,klio->bhwo", _windows(x, weight.shape[:2], layer), weight) + bias
+
+
+def activate(a, wrong):
+    if "no relu" in wrong:
+        return a
+    if "leaky relu" in wrong:
+        return np.where(a > 0, a, 0.01 * a)
+    return a * (a > 0)
+
+
+def gate(a, relu, wrong):
+    if "gate left out" in wrong or "no relu" in wrong:
+        relu = "straight-through"
+    if "gated" in wrong:
+        relu = "gated"
+    if relu == "straight-through":
+        return np.ones_like(a)
+    return np.where(a > 0, 1, 0.01 if "leaky relu" in wrong else 0).astype(a.dtype)
+
+
+def pass_gate(d, open_gate):
+    """As autograd does: nothing passes a closed gate, not even NaN."""
+    return np.where(open_gate == 0, 0, d * open_gate)
+
+
+def backward(raw, normalized, weight, d, layer, wrong):
+    """Gradients of weight and bias."""
+    seen = raw if "raw input in d_weight" in wrong else normalized
+    if layer.kind == "dense":
+        d_weight = np.einsum("bi,bo->io", seen, d)
+        if "d_weight in the other order" in wrong:
+            d_weight = d_weight.ravel(order="F").reshape(d_weight.shape)
+    else:
+        d_weight = np.einsum("bhwikl,bhwo->klio", _windows(seen, weight.shape[:2], layer), d)
+        if ("kernel flipped" in wrong) != ("kernel gradient flipped" in wrong):
+            d_weight = d_weight[::-1, ::-1]
+    axes = tuple(range(d.ndim - 1))
+    d_bias = d.mean(axes) if "d_bias a mean" in wrong else d.sum(axes)
+    if "d_bias left out" in wrong:
+        d_bias = np.zeros_like(d_bias)
+    return d_weight, d_bias
+
+
+def rescale(values, wrong, rows):
+    """Factors in single parameters' gradients."""
+    made = dict(values)
+    for name in ("d_weight", "d_bias", "d_prototypes", "d_top_down"):
+        if name not in made:
+            continue
+        if "parameters' gradients over the batch" in wrong:
+            made[name] = made[name] / rows
+        if f"{name} doubled" in wrong:
+            made[name] = made[name] * 2
+    return made
