@@ -100,7 +100,10 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize(("id_", "first", "second"), PAIRS)
+@pytest.mark.parametrize(
+    ("id_", "first", "second"),
+    [pytest.param(*p, marks=pytest.mark.slow if i % 2 else ()) for i, p in enumerate(PAIRS)],
+)
 def test_two_mistakes_are_found_together(id_, first, second):
     case = find_case(id_)
     made = [m for m in MISTAKES if m.name in (first, second) and case.family in m.families]
