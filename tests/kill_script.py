@@ -8,6 +8,7 @@ the run that was killed and one that was not.
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -42,16 +43,24 @@ def attempt(arguments):
     return process
 
 
+def onwards(new):
+    """Arguments that begin the run, or go on with it."""
+    begun = (Path("part") / "config.json").exists()
+    return [*(("train", "--resume") if begun else new), "part"]
+
+
 def kill(count, seed, new, longest):
     """Where training stood each time, and how often a file was being written."""
     draw, stood, while_writing = random.Random(seed), [], 0
-    for _ in range(10 * count):
-        begun = (Path("part") / "config.json").exists()
-        process = attempt([*(("train", "--resume") if begun else new), "part", *OFTEN])
+    for _ in range(20 * count):
+        process = attempt([*onwards(new), *OFTEN])
         time.sleep(draw.uniform(0.0, longest))
         os.kill(process, signal.SIGKILL)
         if not os.WIFSIGNALED(os.waitpid(process, 0)[1]):
-            continue  # it was quicker
+            # it was quicker; the next run has to be killed again from its beginning
+            assert arrays(Path("part")) == arrays(Path("whole"))
+            shutil.rmtree("part")
+            continue
         while_writing += bool(list(Path("part").glob(".*.tmp")))
         stood.append("nothing yet")
         if list(Path("part").glob("checkpoint*.npz")):
@@ -70,7 +79,7 @@ if __name__ == "__main__":
     began = time.monotonic()
     assert main([*new, "whole", *OFTEN]) == 0
     stood, while_writing = kill(int(count), int(seed), new, (time.monotonic() - began) / 3)
-    assert main(["train", "--resume", "part", "--quiet"]) == 0
+    assert main([*onwards(new), "--quiet"]) == 0
     whole, part = Path("whole"), Path("part")
     differing = [name for name, value in arrays(whole).items() if arrays(part).get(name) != value]
     assert arrays(part).keys() == arrays(whole).keys()
