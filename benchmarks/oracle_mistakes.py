@@ -51,7 +51,9 @@ def singles(which, dtype, sample):
         for case in cases()
         if case.family in mistake.families
         and not (
-            report := compare(case, supplied(mistaken(case, [mistake.name], dtype), which))
+            report := compare(
+                case, supplied(mistaken(case, [mistake.name], dtype), which), dtype=dtype
+            )
         ).ok
     ]
     ranks, sizes = Counter(), []

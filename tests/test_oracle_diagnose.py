@@ -25,7 +25,7 @@ def shown(mistake, dtype="float64"):
     """Cases in which a mistake shows, with the report."""
     for case in CASES:
         if case.family in mistake.families:
-            report = compare(case, mistaken(case, [mistake.name], dtype))
+            report = compare(case, mistaken(case, [mistake.name], dtype), dtype=dtype)
             if not report.ok:
                 yield case, report
 
