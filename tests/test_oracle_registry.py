@@ -27,7 +27,7 @@ def test_the_registry_covers_every_dialect_but_one_that_repeats_another():
     assert found == {(d.family, d.name) for d in DIALECTS} - {("ff", "pytorch_example")}
     same = {d.name: d.spec for d in DIALECTS if d.family == "ff"}
     assert same["pytorch_example"] == same["pezeshki"]
-    assert len(CASES) == len({case.id for case in CASES}) == 144
+    assert len(CASES) == len({case.id for case in CASES}) == 139
 
 
 def test_the_files_are_those_of_the_index_and_small():

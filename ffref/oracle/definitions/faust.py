@@ -7,7 +7,6 @@ from ffref.oracle.definitions.arrays import (
     Row,
     row_times,
     spread,
-    times,
     units_at,
 )
 from ffref.oracle.families.layer import Values
@@ -36,12 +35,6 @@ _ROWS = [
         {"tuples": np.where(np.arange(3) == 0, _TUPLES, -1)},
     ),
     Row(
-        "faust/reconstruction/one-anchor",
-        "rows that are no anchor learn as members all the same",
-        {},
-        {"tuples": np.where(np.arange(6)[:, None] == 2, _TUPLES, -1)},
-    ),
-    Row(
         "faust/reconstruction/sharp",
         "exp of similarities that overflows, where the logarithm of the sum is finite",
         {"scale": 4096.0},
@@ -62,11 +55,6 @@ _ROWS = [
         {"similarity": "euclidean", "scale": 4.0},
     ),
     Row(
-        "faust/reconstruction/euclidean-raw",
-        "a normalisation of the activity where none is meant",
-        {"similarity": "euclidean", "activity_norm": "none", "scale": 0.25},
-    ),
-    Row(
         "faust/reconstruction/mahalanobis",
         "the factor learns from anchors alone, or is read in the other order",
         {"similarity": "mahalanobis", "scale": 2.0},
@@ -84,12 +72,6 @@ _ROWS = [
         "relu straight through: silent units have a gradient in FAUST",
         {},
         {"bias": units_at([0, 2], -8.0)},
-    ),
-    Row(
-        "faust/reconstruction/long-activity",
-        "a loss that depends on the length of the activity",
-        {},
-        {"weight": times(256.0), "bias": times(256.0)},
     ),
 ]
 

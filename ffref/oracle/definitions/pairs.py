@@ -92,11 +92,6 @@ _ROWS = [
         {"remedy": "calibrated", "steepness": 16.0},
         {**_STRONG, "carried_margin": 128 * _CARRIED},
     ),
-    Row(
-        "cumulative/free_riding/sum",
-        "the mean of squares, where the sum is meant",
-        {"goodness": "sum", "steepness": 0.5},
-    ),
 ]  # fmt: skip
 
 
