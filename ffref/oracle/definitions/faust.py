@@ -37,7 +37,7 @@ _ROWS = [
     Row(
         "faust/reconstruction/sharp",
         "exp of similarities that overflows, where the logarithm of the sum is finite",
-        {"scale": 4096.0},
+        {"scale": 1216.0},
     ),
     Row(
         "faust/reconstruction/dot",

@@ -31,6 +31,8 @@ _SCALE = "(BLOCK.14) d_scale = sum of d_preactivation standardized"
 _SUMS = "(BLOCK.15) d_sums, through the mean and the variance of the batch"
 _ROW_GRAD = "(BLOCK.16) d_sums, through the norm of the row"
 _WEIGHT = "(BLOCK.17) d_weight = weight gradient of the convolution"
+_SHARED = {"used_weight", "d_weight", "normalized", "seen"}
+"""Steps of a layer that a block has too."""
 _STATE = "(BN.7) the running variance moves towards the unbiased one"
 
 
@@ -144,7 +146,7 @@ BLOCKS: list[Explanation] = [
     replaced("1/pixels is left out of the gradient of a cell's mean", _CELL_GRAD,
              cell_share=lambda v: 1.0),
     replaced("the auxiliary bias is left out", _FEATURES, used_auxiliary_bias=lambda v: 0.0),
-    *(e for e in LAYER if set(e.steps) <= {"used_weight", "d_weight", "normalized", "norm_used"}),
+    *(e for e in LAYER if e.steps and set(e.steps) <= _SHARED),
     *factors("the gradient of every parameter", _WEIGHT, "d_weight", "d_scale", "d_shift",
              "d_auxiliary_weight", "d_auxiliary_bias", "d_prototypes"),
     *factors("d_scale alone", _SCALE, "d_scale", of=(PLAIN, BATCH)),
