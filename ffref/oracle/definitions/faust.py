@@ -79,7 +79,7 @@ _ROWS = [
 def definitions(salt: str = "") -> list[Definition]:
     """All of them; arrays depend on `salt`."""
     made = [row.define(_arrays(row.id + salt, {"x": (6, 6), "weight": (6, 5)})) for row in _ROWS]
-    shapes = {"x": (6, 3, 4, 2), "weight": (2, 3, 2, 2)}
+    shapes: dict[str, tuple[int, ...]] = {"x": (6, 3, 4, 2), "weight": (2, 3, 2, 2)}
     convolution = Row(
         "faust/reconstruction/conv",
         "each place compared by itself, where the whole map is one row",

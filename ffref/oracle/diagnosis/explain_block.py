@@ -99,6 +99,10 @@ def _summed_cells(v: Values, right: Array) -> Array:
     return right * np.prod(cell(v))
 
 
+def _other_eps(eps: float) -> Explanation:
+    return replaced(f"eps of the batch's variance is {eps:g}", _MOMENTS, eps=lambda v: eps)
+
+
 BLOCKS: list[Explanation] = [
     replaced("mean and variance are constants in the gradient", _SUMS,
              mean_push=lambda v: 0.0, mean_along=lambda v: 0.0),
@@ -114,8 +118,7 @@ BLOCKS: list[Explanation] = [
     changed("the variance is divided by one less than its numbers", _MOMENTS,
             variance=_of_batch(_unbiased)),
     changed("eps is added to the root, not under it", _MOMENTS, root=_of_batch(_outside)),
-    *(replaced(f"eps of the batch's variance is {eps:g}", _MOMENTS,
-               eps=lambda v, eps=eps: eps) for eps in (0.0, 1e-8, 1e-4, 1e-3)),
+    *(_other_eps(eps) for eps in (0.0, 1e-8, 1e-4, 1e-3)),
     replaced("the running variance is the biased one", _STATE,
              variance_of_samples=lambda v: v["variance_found"]),
     changed("the momentum is the old value's: Keras's convention", _STATE,
