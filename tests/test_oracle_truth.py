@@ -17,7 +17,8 @@ from tests.independent.precision import exact as nested
 from tests.independent.precision import rounded as nested_rounded
 
 FAST = ["ff/paper/one-unit", "ff/paper/one-row", "recurrent/pff/silent-units",
-        "hff/reconstruction/one-row", "ff/loewex/silent-units"]  # fmt: skip
+        "hff/reconstruction/one-row", "ff/loewex/silent-units",
+        "symba/paper/one-pair"]  # fmt: skip
 
 
 def fresh(case):

@@ -88,7 +88,7 @@ def _strided(v: Values, right: Any) -> Any:  # noqa: ANN401
 def _raw_shortcut(v: Values, right: Any) -> Any:  # noqa: ANN401
     if not v["spec"].residual:
         return right
-    images, shape = v["x"], right.shape
+    images, shape = v["x"], v["pooled"].shape
     out = np.zeros(shape)
     size = (images.shape[1] // shape[1], images.shape[2] // shape[2])
     out[..., : images.shape[3]] = in_windows(images, size).mean(axis=3)
