@@ -22,7 +22,8 @@ _USUAL = ((_MMAP_MAX, 65536), (_MMAP_THRESHOLD, 32 << 20), (_TRIM_THRESHOLD, 64 
 """What glibc arrives at by itself once a large piece has been freed."""
 
 _lock = Lock()
-_inside = 0
+_inside: list[None] = []
+"""One entry for each block that is being run."""
 
 
 @contextmanager
@@ -39,24 +40,23 @@ def keep_freed_memory() -> Iterator[None]:
     >>> sizes[0] >> 20
     128
     """
-    _count(1)
+    with _lock:
+        if not _inside:
+            _set(_KEEPING)
+        _inside.append(None)
     try:
         yield
     finally:
-        _count(-1)
+        with _lock:
+            _inside.pop()
+            if not _inside:
+                _set(_USUAL)
+                _give_back()
 
 
-def _count(change: int) -> None:
-    """Enter or leave; who is first, or last, tells the library."""
-    global _inside
-    with _lock:
-        _inside += change
-        if _inside == change == 1:
-            _set(_KEEPING)
-        elif _inside == 0:
-            _set(_USUAL)
-            if _IS_GLIBC:
-                ctypes.CDLL(None).malloc_trim(0)
+def _give_back() -> None:
+    if _IS_GLIBC:
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _set(options: tuple[tuple[int, int], ...]) -> None:
