@@ -1,0 +1,146 @@
+"""Every family's local step in JAX, a third implementation.
+
+Imported when a `JAX` adapter is made. A step is `(spec, given, keep) -> what is differentiated`;
+arrays have ffref's layout, which is that of JAX: weights (in, out), images channels last.
+"""
+
+import math
+from typing import Any
+
+import jax
+from jax import numpy as jnp
+
+from ffref.oracle.adapters.protocol import Keep, Step
+from ffref.oracle.specs import FFSpec, HFFSpec, LabelSpec, NormSpec, RecurrentSpec
+
+Array = Any
+Given = dict[str, Array]
+
+
+def flat(x: Array) -> Array:
+    """Rows (batch, features)."""
+    return x.reshape(len(x), -1)
+
+
+def normalize(x: Array, norm: NormSpec) -> Array:
+    """Divide each row by its norm; a row of zeros stays."""
+    if norm.kind == "none":
+        return x
+    reduce = jnp.mean if norm.kind == "rms" else jnp.sum
+    square = reduce(jnp.square(flat(x)), axis=1)
+    if norm.place == "inside":
+        size = jnp.sqrt(square + norm.eps)
+    elif norm.place == "least":
+        size = jnp.maximum(jnp.sqrt(square), norm.eps)
+    else:
+        size = jnp.sqrt(square) + norm.eps
+    return (flat(x) / jnp.where(size > 0, size, 1)[:, None]).reshape(x.shape)
+
+
+def unit_length(x: Array) -> Array:
+    """Divide by the length along the last axis; zeros stay, with slope 0."""
+    square = jnp.sum(jnp.square(x), axis=-1, keepdims=True)
+    return jnp.where(square > 0, x / jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+
+
+def relu(sums: Array, kind: str) -> Array:
+    """Positive part; straight-through: with slope 1 everywhere."""
+    if kind == "gated":
+        return jax.nn.relu(sums)
+    return sums + jax.lax.stop_gradient(jax.nn.relu(sums) - sums)
+
+
+def layer(spec: FFSpec | HFFSpec, x: Array, v: Given, keep: Keep) -> tuple[Array, Array]:
+    """Weighted sums and activity of a dense or convolutional layer on its normalised input."""
+    x = keep("normalized", normalize(x, spec.norm))
+    if spec.layer.kind == "dense":
+        sums = x @ v["weight"] + v["bias"]
+    else:
+        sums = v["bias"] + jax.lax.conv_general_dilated(
+            x,
+            v["weight"],
+            window_strides=spec.layer.stride,
+            padding=[(pad, pad) for pad in spec.layer.padding],
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+    sums = keep("preactivation", sums)
+    return sums, keep("activity", relu(sums, spec.relu))
+
+
+def with_labels(v: Given, label: LabelSpec) -> Array:
+    """Rows with their true label, then with the wrong one."""
+    images = v["images"]
+    strength = {
+        "one": 1.0,
+        "batch-max": images.max(),
+        "row-max": images.max(axis=1, keepdims=True),
+    }[label.strength]
+    both = [
+        images.at[:, : label.classes].set(
+            strength * jax.nn.one_hot(labels, label.classes, dtype=images.dtype)
+        )
+        for labels in (v["labels"], v["negative_labels"])
+    ]
+    return jnp.concatenate(both)
+
+
+def logits(spec: FFSpec | RecurrentSpec, activity: Array, keep: Keep) -> Array:
+    """Signed distance of each row's goodness to the threshold."""
+    reduce = jnp.sum if spec.goodness == "sum" else jnp.mean
+    goodness = keep("goodness", reduce(jnp.square(flat(activity)), axis=1))
+    threshold = spec.threshold + spec.threshold_per_unit * flat(activity).shape[1]
+    return keep("logit", spec.sign * (goodness - threshold))
+
+
+def ff(spec: FFSpec, v: Given, keep: Keep) -> Array:
+    """Hinton's loss, with peer normalisation in either form."""
+    x = v["x"] if spec.label is None else keep("x", with_labels(v, spec.label))
+    sums, activity = layer(spec, x, v, keep)
+    polarity = v["polarity"]
+    positive = (polarity > 0).astype(polarity.dtype)
+    each = jax.nn.softplus(-polarity * logits(spec, activity, keep))
+    if spec.reduction == "rows":
+        loss = each.mean()
+    else:
+        loss = positive @ each / positive.sum() + (1 - positive) @ each / (1 - positive).sum()
+    if spec.peer is None:
+        return loss
+    mean = positive @ activity / positive.sum()
+    mean = keep(
+        "new_running_mean",
+        spec.peer.momentum * v["running_mean"] + (1 - spec.peer.momentum) * mean,
+    )
+    apart = mean - mean.mean()
+    if spec.peer.form == "loss":
+        return loss + spec.peer.strength * jnp.square(apart).mean()
+    keep("loss", loss)
+    push = positive @ (sums @ jax.lax.stop_gradient(apart))  # on silent units, too
+    return loss + spec.peer.strength * push / positive.sum()
+
+
+def hff(spec: HFFSpec, v: Given, keep: Keep) -> Array:
+    """Cross-entropy of a softmax over log-mean-exp of cosines to prototypes."""
+    _, activity = layer(spec, v["x"], v, keep)
+    direction = keep("direction", unit_length(flat(activity)).reshape(activity.shape))
+    classes, per_class = v["prototypes"].shape[:2]
+    prototypes = unit_length(v["prototypes"].reshape(classes, per_class, -1))
+    cosine = keep("cosine", jnp.einsum("nj,ckj->nck", flat(direction), prototypes))
+    total = jax.nn.logsumexp(spec.sharpness * cosine, axis=2) - math.log(per_class)
+    score = keep("score", total / spec.sharpness)
+    own = jax.nn.one_hot(v["labels"], classes, dtype=score.dtype)
+    logit = keep("logit", (score - spec.margin * own) / spec.temperature)
+    target = (1 - spec.label_smoothing) * own + spec.label_smoothing / classes
+    return -(target * jax.nn.log_softmax(logit)).sum(axis=1).mean()
+
+
+def recurrent(spec: RecurrentSpec, v: Given, keep: Keep) -> Array:
+    """One synchronous step of a layer that also sees the layer above."""
+    below = keep("normalized_below", normalize(v["below"], spec.norm))
+    above = keep("normalized_above", normalize(v["above"], spec.norm))
+    sums = keep("preactivation", below @ v["weight"] + above @ v["top_down"] + v["bias"])
+    activity = keep("activity", relu(sums, spec.relu))
+    state = keep("state", spec.damping * v["old"] + (1 - spec.damping) * activity)
+    return jax.nn.softplus(-v["polarity"] * logits(spec, state, keep)).mean()
+
+
+STEPS: dict[str, Step] = {"ff": ff, "hff": hff, "recurrent": recurrent}
