@@ -324,7 +324,7 @@ def _add_oracle(commands: "_SubParsersAction[_Parser]") -> None:
     oracle.epilog = _ORACLE_EXAMPLES
     actions = oracle.add_subparsers(dest="action", metavar="ACTION", required=True)
     listed = _add_command(actions, "list", "cases, and the mistake that each catches")
-    listed.add_argument("--family", help="ff, hff or recurrent")
+    listed.add_argument("--family", help="ff, hff, recurrent, symba, cumulative, faust, ...")
     listed.add_argument("--dialect", help="paper, hinton_matlab, loewex, ...")
     show = _add_command(actions, "show", "a case's rule, arrays and files")
     show.add_argument("case", help="family/dialect/name")
@@ -354,6 +354,7 @@ def _add_oracle(commands: "_SubParsersAction[_Parser]") -> None:
     precision.add_argument("--dtype", choices=("float64", "float32"), default="float64")
     export = _add_command(actions, "export", "compute golden values with 50 digits (minutes)")
     export.add_argument("--out", metavar="FOLDER", required=True)
+    export.add_argument("--family", help="of this family alone (default: all)")
 
 
 def _add_run(action: _Parser) -> None:

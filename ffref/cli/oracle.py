@@ -141,7 +141,7 @@ def _precision(options: Namespace) -> int:
 
 def _export(options: Namespace) -> int:
     try:
-        oracle.export(Path(options.out))
+        oracle.export(Path(options.out), family=options.family)
     except ImportError as error:
         raise ValueError(str(error)) from error
     return 0

@@ -168,8 +168,8 @@ def _outcome(adapter: Adapter, case: Case, expected: Expected) -> Outcome:
     report = None
     try:
         mine = adapter.run(case)
-        if not mine:
-            return Outcome(case.id, "skipped", "nothing was supplied", None)
+        if isinstance(mine, str):
+            return Outcome(case.id, "skipped", mine, None)
         report = compare(
             case,
             mine,

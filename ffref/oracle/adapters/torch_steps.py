@@ -11,7 +11,15 @@ import torch
 from torch.nn import functional
 
 from ffref.oracle.adapters.protocol import Keep, Step
-from ffref.oracle.specs import FFSpec, HFFSpec, LabelSpec, NormSpec, RecurrentSpec
+from ffref.oracle.specs import (
+    BlockSpec,
+    FFSpec,
+    HFFSpec,
+    LabelSpec,
+    NormSpec,
+    RecurrentSpec,
+    threshold_of,
+)
 
 Tensor = Any
 Given = dict[str, Tensor]
@@ -22,7 +30,9 @@ def normalize(x: Tensor, norm: NormSpec) -> Tensor:
     if norm.kind == "none":
         return x
     rows = x.flatten(1)
-    square = rows.square().mean(1) if norm.kind == "rms" else rows.square().sum(1)
+    if norm.kind == "layer":
+        rows = rows - rows.mean(1, keepdim=True)
+    square = rows.square().sum(1) if norm.kind == "l2" else rows.square().mean(1)
     size = {
         "outside": lambda: square.sqrt() + norm.eps,
         "inside": (square + norm.eps).sqrt,
@@ -47,7 +57,7 @@ def relu(sums: Tensor, kind: str) -> Tensor:
     return torch.relu(sums) if kind == "gated" else sums + (torch.relu(sums) - sums).detach()
 
 
-def layer(spec: FFSpec | HFFSpec, x: Tensor, v: Given, keep: Keep) -> tuple[Tensor, Tensor]:
+def layer(spec: Any, x: Tensor, v: Given, keep: Keep) -> tuple[Tensor, Tensor]:  # noqa: ANN401
     """Weighted sums and activity of a dense or convolutional layer on its normalised input."""
     x = keep("normalized", normalize(x, spec.norm))
     if spec.layer.kind == "dense":
@@ -73,12 +83,17 @@ def with_labels(v: Given, label: LabelSpec) -> Tensor:
     return torch.cat(both).to(images.dtype)
 
 
+def goodness_of(spec: Any, activity: Tensor, keep: Keep) -> Tensor:  # noqa: ANN401
+    """Sum or mean of squares of each row."""
+    squares = activity.flatten(1).square()
+    return keep("goodness", squares.sum(1) if spec.goodness == "sum" else squares.mean(1))
+
+
 def logits(spec: FFSpec | RecurrentSpec, activity: Tensor, keep: Keep) -> Tensor:
     """Signed distance of each row's goodness to the threshold."""
-    squares = activity.flatten(1).square()
-    goodness = keep("goodness", squares.sum(1) if spec.goodness == "sum" else squares.mean(1))
-    threshold = spec.threshold + spec.threshold_per_unit * squares.shape[1]
-    return keep("logit", spec.sign * (goodness - threshold))
+    units = activity[0].numel()
+    distance = goodness_of(spec, activity, keep) - threshold_of(spec, units)
+    return keep("logit", spec.sign * distance)
 
 
 def ff(spec: FFSpec, v: Given, keep: Keep) -> Tensor:
@@ -107,7 +122,11 @@ def hff(spec: HFFSpec, v: Given, keep: Keep) -> Tensor:
     """Cross-entropy of a softmax over log-mean-exp of cosines to prototypes."""
     _, activity = layer(spec, v["x"], v, keep)
     direction = unit_length(activity.flatten(1)).reshape(activity.shape)
-    direction = keep("direction", direction).flatten(1)
+    return on_sphere(spec, keep("direction", direction).flatten(1), v, keep)
+
+
+def on_sphere(spec: HFFSpec | BlockSpec, direction: Tensor, v: Given, keep: Keep) -> Tensor:
+    """HFF's loss of directions."""
     prototypes = unit_length(v["prototypes"].flatten(2))
     cosine = keep("cosine", torch.einsum("nj,ckj->nck", direction, prototypes))
     total = torch.logsumexp(spec.sharpness * cosine, 2) - math.log(cosine.shape[2])

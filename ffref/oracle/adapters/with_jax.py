@@ -49,7 +49,7 @@ class JAX(Stepwise):
         super().__init__(dtype, steps)
         self.jit = jit
 
-    def run(self, case: Case) -> dict[str, Any]:
+    def run(self, case: Case) -> dict[str, Any] | str:
         """Values of all layers, with double precision and exact products switched on."""
         with ExitStack() as settings:
             settings.enter_context(self.jax.enable_x64(self.dtype == "float64"))

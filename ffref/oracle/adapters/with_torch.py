@@ -20,7 +20,7 @@ class PyTorch(Stepwise):
         PyTorch's layout, of which those that have a derivative require it; `keep(name, value)`
         returns the value and reports it, and its gradient, under that name. If what is
         differentiated is not the loss, the step keeps "loss" besides. The default is ffref's
-        PyTorch code, `adapters/torch_steps.py`.
+        PyTorch code, `adapters/torch_steps.py` and `torch_heads.py`.
     device : str
 
     Raises
@@ -51,6 +51,7 @@ class PyTorch(Stepwise):
         self.torch = import_module("torch")
         if steps is None:
             steps = import_module("ffref.oracle.adapters.torch_steps").STEPS
+            steps = steps | import_module("ffref.oracle.adapters.torch_heads").HEADS
         super().__init__(dtype, steps)
         self.device = device
 
