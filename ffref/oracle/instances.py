@@ -15,6 +15,8 @@ from ffref._checks import require
 from ffref.oracle.case import Case, new_case
 from ffref.oracle.families.layer import Values
 from ffref.oracle.specs import (
+    CumulativeSpec,
+    FaustSpec,
     FFSpec,
     HFFSpec,
     LabelSpec,
@@ -23,6 +25,7 @@ from ffref.oracle.specs import (
     PeerSpec,
     RecurrentSpec,
     Spec,
+    SymbaSpec,
 )
 from ffref.types import Array
 
@@ -198,4 +201,84 @@ def _recurrent(source: _Source) -> Drawn:
     return Drawn(spec, inputs)
 
 
-RANDOM: dict[str, Callable[[_Source], Drawn]] = {"ff": _ff, "hff": _hff, "recurrent": _recurrent}
+def _pairs(source: _Source, rows: int) -> Values:
+    """Polarity and partners: positive and negative rows in any order, each with one partner."""
+    polarity = source.sides(rows)
+    partner = np.empty(rows, np.int64)
+    positive, negative = np.flatnonzero(polarity > 0), np.flatnonzero(polarity < 0)
+    negative = source.rng.permutation(negative)
+    partner[positive], partner[negative] = negative, positive
+    return {"polarity": polarity, "partner": partner}
+
+
+def _of_pairs(source: _Source) -> tuple[dict[str, Any], Values]:
+    """Return what SymBa and cumulative goodness share."""
+    rows = source.pick(2, 6, 16)
+    layer, inputs, places = _layer(source, rows)
+    goodness = source.pick("mean", "sum")
+    units = int(np.prod(places))
+    steepness = source.between(0.5, 4.0) / (units if goodness == "sum" else 1)
+    choices = {"norm": source.norm(), "layer": layer, "goodness": goodness}
+    return choices | {"steepness": steepness}, inputs | _pairs(source, rows)
+
+
+def _symba(source: _Source) -> Drawn:
+    choices, inputs = _of_pairs(source)
+    return Drawn(SymbaSpec(**choices), inputs)
+
+
+def _cumulative(source: _Source) -> Drawn:
+    choices, inputs = _of_pairs(source)
+    carried = source.array((len(inputs["x"]),), source.pick(0.25, 1.0))
+    first = inputs["polarity"] > 0
+    spec = CumulativeSpec(
+        **choices,
+        carried_weight=source.between(0.2, 1.0),
+        remedy=source.pick("none", "per-block", "gated", "depth-scaled", "calibrated"),
+        depth=source.pick(1, 2),
+        layers=3,
+    )
+    carried = np.where(first, carried, carried[inputs["partner"]])
+    return Drawn(spec, inputs | {"carried_margin": carried})
+
+
+def _faust(source: _Source) -> Drawn:
+    rows, classes = source.pick((6, 2), (6, 3), (16, 4))
+    layer, inputs, places = _layer(source, rows)
+    labels = source.rng.permutation(np.arange(rows) % classes)
+    kinds = ["cosine", "dot", "euclidean"]
+    if layer.kind == "dense":  # a factor has one row a unit: of images in an order of ours
+        kinds.append("mahalanobis")
+    kind = source.pick(*kinds)
+    norm = source.pick("l2", "rms") if kind == "dot" else source.pick("l2", "rms", "none")
+    units = int(np.prod(places))
+    if kind == "mahalanobis":
+        inputs["factor"] = source.array((units, 3), 0.25)
+    # similarities of a few units of the scale, whatever their size is
+    usual = {"none": 4.0 * units, "rms": float(units), "l2": 1.0}[norm]
+    scale = source.between(1.0, 8.0) / (1.0 if kind == "cosine" else usual)
+    spec = FaustSpec(
+        norm=source.norm(), layer=layer, activity_norm=norm, similarity=kind, scale=scale
+    )
+    return Drawn(spec, inputs | {"labels": labels, "tuples": _tuples(source, labels)})
+
+
+def _tuples(source: _Source, labels: Array) -> Array:
+    """Another row of the class, then one of each other class; some negatives are left out."""
+    made = np.full((len(labels), int(labels.max()) + 1), -1)
+    for row, label in enumerate(labels):
+        same = np.flatnonzero((labels == label) & (np.arange(len(labels)) != row))
+        made[row, 0] = source.pick(*same)
+        others = [c for c in range(made.shape[1]) if c != label]
+        made[row, 1:] = [source.pick(*np.flatnonzero(labels == c), -1) for c in others]
+    return made
+
+
+RANDOM: dict[str, Callable[[_Source], Drawn]] = {
+    "ff": _ff,
+    "hff": _hff,
+    "recurrent": _recurrent,
+    "symba": _symba,
+    "cumulative": _cumulative,
+    "faust": _faust,
+}

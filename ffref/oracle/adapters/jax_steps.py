@@ -1,4 +1,4 @@
-"""Every family's local step in JAX, a third implementation.
+"""Local steps in JAX, a third implementation.
 
 Imported when a `JAX` adapter is made. A step is `(spec, given, keep) -> what is differentiated`;
 arrays have ffref's layout, which is that of JAX: weights (in, out), images channels last.
@@ -11,7 +11,17 @@ import jax
 from jax import numpy as jnp
 
 from ffref.oracle.adapters.protocol import Keep, Step
-from ffref.oracle.specs import FFSpec, HFFSpec, LabelSpec, NormSpec, RecurrentSpec
+from ffref.oracle.specs import (
+    CumulativeSpec,
+    FaustSpec,
+    FFSpec,
+    HFFSpec,
+    LabelSpec,
+    NormSpec,
+    RecurrentSpec,
+    SymbaSpec,
+    threshold_of,
+)
 
 Array = Any
 Given = dict[str, Array]
@@ -50,7 +60,7 @@ def relu(sums: Array, kind: str) -> Array:
     return sums + jax.lax.stop_gradient(jax.nn.relu(sums) - sums)
 
 
-def layer(spec: FFSpec | HFFSpec, x: Array, v: Given, keep: Keep) -> tuple[Array, Array]:
+def layer(spec: Any, x: Array, v: Given, keep: Keep) -> tuple[Array, Array]:  # noqa: ANN401
     """Weighted sums and activity of a dense or convolutional layer on its normalised input."""
     x = keep("normalized", normalize(x, spec.norm))
     if spec.layer.kind == "dense":
@@ -84,12 +94,16 @@ def with_labels(v: Given, label: LabelSpec) -> Array:
     return jnp.concatenate(both)
 
 
+def goodness_of(spec: Any, activity: Array, keep: Keep) -> Array:  # noqa: ANN401
+    """Sum or mean of squares of each row."""
+    reduce = jnp.sum if spec.goodness == "sum" else jnp.mean
+    return keep("goodness", reduce(jnp.square(flat(activity)), axis=1))
+
+
 def logits(spec: FFSpec | RecurrentSpec, activity: Array, keep: Keep) -> Array:
     """Signed distance of each row's goodness to the threshold."""
-    reduce = jnp.sum if spec.goodness == "sum" else jnp.mean
-    goodness = keep("goodness", reduce(jnp.square(flat(activity)), axis=1))
-    threshold = spec.threshold + spec.threshold_per_unit * flat(activity).shape[1]
-    return keep("logit", spec.sign * (goodness - threshold))
+    distance = goodness_of(spec, activity, keep) - threshold_of(spec, activity[0].size)
+    return keep("logit", spec.sign * distance)
 
 
 def ff(spec: FFSpec, v: Given, keep: Keep) -> Array:
@@ -143,4 +157,81 @@ def recurrent(spec: RecurrentSpec, v: Given, keep: Keep) -> Array:
     return jax.nn.softplus(-v["polarity"] * logits(spec, state, keep)).mean()
 
 
-STEPS: dict[str, Step] = {"ff": ff, "hff": hff, "recurrent": recurrent}
+def pair_margins(spec: Any, v: Given, keep: Keep) -> tuple[Array, Array, Array]:  # noqa: ANN401
+    """Margin of every row's pair, and which rows are the positive one of a pair, as 0 and 1.
+
+    Rows without a pair keep their place, so that shapes do not depend on values.
+    """
+    _, activity = layer(spec, v["x"], v, keep)
+    goodness = goodness_of(spec, activity, keep)
+    partner = v["partner"]
+    margin = goodness - goodness[partner]
+    is_first = (partner >= 0) & (v["polarity"] > 0)
+    return margin, is_first.astype(margin.dtype), partner
+
+
+def symba(spec: SymbaSpec, v: Given, keep: Keep) -> Array:
+    """SymBa: softplus of the margin of pairs."""
+    margin, is_first, _ = pair_margins(spec, v, keep)
+    return is_first @ jax.nn.softplus(-spec.steepness * margin) / is_first.sum()
+
+
+def cumulative(spec: CumulativeSpec, v: Given, keep: Keep) -> Array:
+    """SymBa with the margins of the layers below added, by any remedy."""
+    margin, is_first, partner = pair_margins(spec, v, keep)
+    below, steepness = v["carried_margin"], spec.steepness
+    share: Array | float = 0.0 if spec.remedy == "per-block" else spec.carried_weight
+    if spec.remedy == "gated":
+        share = spec.carried_weight * jax.nn.sigmoid(-below)
+    total = margin + share * below
+    own: Array | float = 0.0
+    if spec.remedy == "depth-scaled":
+        hard = jax.nn.sigmoid(-steepness * below)
+        depth = (1 + 3 * spec.depth / (spec.layers - 1)) / 4
+        own = depth * hard * is_first.sum() / (is_first @ hard)
+    if spec.remedy == "calibrated":
+        log = jax.nn.log_sigmoid
+        ratio = jnp.exp(log(-steepness * total) - log(-steepness * margin))
+        own = jax.lax.stop_gradient(jnp.maximum(1 - ratio, 0))
+    signed = jnp.where(v["polarity"] > 0, margin, -margin)
+    keep("next_carried_margin", below + jnp.where(partner >= 0, signed, 0))
+    each = jax.nn.softplus(-steepness * total) + own * jax.nn.softplus(-steepness * margin)
+    return is_first @ each / is_first.sum()
+
+
+def similarity(spec: FaustSpec, a: Array, b: Array, v: Given) -> Array:
+    """Similarity of all rows of a and b; distances of differences, not of squares."""
+    if spec.similarity == "dot":
+        return a @ b.T
+    if spec.similarity == "cosine":
+        return unit_length(a) @ unit_length(b).T
+    gaps = a[:, None] - b
+    return -jnp.square(gaps @ v["factor"] if "factor" in v else gaps).sum(axis=2)
+
+
+def faust(spec: FaustSpec, v: Given, keep: Keep) -> Array:
+    """FAUST: each anchor's positive against one negative of each other class."""
+    _, activity = layer(spec, v["x"], v, keep)
+    direction = flat(activity)
+    if spec.activity_norm != "none":
+        length = direction.shape[1] ** 0.5 if spec.activity_norm == "rms" else 1.0
+        direction = unit_length(direction) * length
+    direction = flat(keep("direction", direction.reshape(activity.shape)))
+    there = (v["tuples"] >= 0) & (v["tuples"][:, :1] >= 0)
+    of_all = similarity(spec, direction, direction, v)
+    similar = jnp.take_along_axis(of_all, jnp.maximum(v["tuples"], 0), axis=1)
+    similar = keep("similarity", jnp.where(there, similar, 0))
+    logit = keep("logit", jnp.where(there, spec.scale * (similar - similar[:, :1]), 0))
+    anchors = there[:, 0].astype(logit.dtype)
+    each = jax.nn.logsumexp(logit, axis=1, where=there | ~there[:, :1])
+    return anchors @ each / anchors.sum()
+
+
+STEPS: dict[str, Step] = {
+    "ff": ff,
+    "hff": hff,
+    "recurrent": recurrent,
+    "symba": symba,
+    "cumulative": cumulative,
+    "faust": faust,
+}
