@@ -49,18 +49,18 @@ VARIANTS = {
 
 def accuracies(name, choices, seed, data):
     """Test accuracy of each way to read the network, in percent."""
-    (X, y), (X_test, y_test) = data
+    (x, y), (x_test, y_test) = data
     model = ffref.FFClassifier(**(USUAL | choices), random_state=seed)
     target = "ffref.training.algorithm.uniform_wrong_label"
     if name == "shuffled labels":
         with patch(target, shuffled):
-            model.fit(X, y)
+            model.fit(x, y)
     else:
-        model.fit(X, y)
+        model.fit(x, y)
     found = {}
     for readout in ("sum", "sum-without-first", "last"):
         model.readout = readout
-        found[readout] = 100 * float((model.predict(X_test) == y_test).mean())
+        found[readout] = 100 * float((model.predict(x_test) == y_test).mean())
     return found
 
 

@@ -8,9 +8,11 @@ from ffref.oracle import (
     CumulativeSpec,
     FFSpec,
     SymbaSpec,
+    TrainingSpec,
     evaluate,
     find_case,
     new_case,
+    trace,
 )
 from ffref.oracle.families import FAMILIES
 from ffref.oracle.truth import evaluate_exactly, rounded
@@ -93,6 +95,20 @@ def test_a_centroid_of_a_class_without_rows_stays():
     before, after = case.inputs["centroids"], case.golden["new_centroids"].value
     np.testing.assert_array_equal(after[2], before[2])
     assert (after[:2] != before[:2]).all()
+
+
+@pytest.mark.parametrize(
+    "id_", ["block/reconstruction/everything", "faust/reconstruction/mahalanobis"]
+)
+def test_a_trace_moves_all_that_learns_and_keeps_the_state(id_):
+    case = find_case(id_)
+    found = trace(case, TrainingSpec(steps=1, learning_rate=0.5, momentum=0.0))
+    for name, golden in case.golden.items():
+        if name.startswith("d_") and name[2:] in case.inputs:
+            moved = case.inputs[name[2:]] - 0.5 * golden.value
+            np.testing.assert_allclose(found[f"step1.{name[2:]}"], moved, rtol=1e-12, atol=1e-14)
+        if name.startswith("new_"):
+            np.testing.assert_allclose(found[f"step1.{name[4:]}"], golden.value, rtol=1e-12)
 
 
 def test_layer_collaboration_refuses_what_it_has_not():

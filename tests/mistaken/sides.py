@@ -17,9 +17,9 @@ def collaboration(spec, given, y, wrong):
     summed = (g + others) / 2 if "own and others averaged" in wrong else g + others
     if "no threshold in the gradient" in wrong:
         slopes = -s / (1 + np.exp(s * summed))
-        _, z, losses, _ = logistic(summed, theta, s, spec, wrong)
+        sign, z, losses, _ = logistic(summed, theta, s, spec, wrong)
     else:
-        _, z, losses, slopes = logistic(summed, theta, s, spec, wrong)
+        sign, z, losses, slopes = logistic(summed, theta, s, spec, wrong)
     count = len(y)
     share = 1.0 if "sum over rows" in wrong else 1 / count
     loss, factor = after_loss((losses * share).sum(), wrong, count)
@@ -27,7 +27,7 @@ def collaboration(spec, given, y, wrong):
     handed = g if "goodness not handed on" in wrong else g + given["carried_goodness"]
     values = {"goodness": g, "logit": z, "next_carried_goodness": handed, "loss": loss,
               "d_logit": d_z}  # fmt: skip
-    return values, d_z.reshape(-1, *[1] * (y.ndim - 1)) * slope, {}
+    return values, d_z.reshape(-1, *[1] * (y.ndim - 1)) * sign * slope, {}
 
 
 def contrast(spec, given, y, wrong):

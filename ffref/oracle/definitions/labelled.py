@@ -90,7 +90,9 @@ def definitions(salt: str = "") -> list[Definition]:
 def _arrays(row: Row, salt: str) -> Values:
     name, family = row.id + salt, row.id.split("/")[0]
     units = 4 if family in ("mono-forward", "distance-forward") else 6
-    x, weight, features = (5, 7), (7, units), (units,)
+    x: tuple[int, ...] = (5, 7)
+    weight: tuple[int, ...] = (7, units)
+    features: tuple[int, ...] = (units,)
     if "layer" in row.choices:
         x, weight, features = (5, 3, 4, 2), (2, 3, 2, 3), (2, 2, 3)
     inputs = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ffref.oracle.definitions.arrays import Definition, Row, sides, spread, times, units_at
+from ffref.oracle.definitions.arrays import Definition, Row, sides, spread, times
 from ffref.oracle.families.layer import Values
 
 _CARRIED = np.array([3.5, 0.25, 1.75, 2.5, 0.5, 1.25])
@@ -41,12 +41,6 @@ _ROWS = [
         {"polarity": np.array([1.0, -1.0, 1.0, 1.0, -1.0, 1.0])},
     ),
     Row("scff/paper/mnist", "the thresholds of its recipe belong to the mean of squares"),
-    Row(
-        "scff/paper/silent-units",
-        "a leaky or straight relu: silent units learn",
-        {"positive_threshold": 1.0, "negative_threshold": 1.0},
-        {"bias": units_at([1, 3], -8.0)},
-    ),
     Row(
         "scff/paper/goodness-1e4",
         "log(1 + exp(x)) overflows; the penalty squared, where it is linear in the goodness",

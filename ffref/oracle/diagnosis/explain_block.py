@@ -31,6 +31,8 @@ _SCALE = "(BLOCK.14) d_scale = sum of d_preactivation standardized"
 _SUMS = "(BLOCK.15) d_sums, through the mean and the variance of the batch"
 _ROW_GRAD = "(BLOCK.16) d_sums, through the norm of the row"
 _WEIGHT = "(BLOCK.17) d_weight = weight gradient of the convolution"
+_SHARED = {"used_weight", "d_weight", "normalized", "seen"}
+"""Steps of a layer that a block has too."""
 _STATE = "(BN.7) the running variance moves towards the unbiased one"
 
 
@@ -86,7 +88,7 @@ def _strided(v: Values, right: Any) -> Any:  # noqa: ANN401
 def _raw_shortcut(v: Values, right: Any) -> Any:  # noqa: ANN401
     if not v["spec"].residual:
         return right
-    images, shape = v["x"], right.shape
+    images, shape = v["x"], v["pooled"].shape
     out = np.zeros(shape)
     size = (images.shape[1] // shape[1], images.shape[2] // shape[2])
     out[..., : images.shape[3]] = in_windows(images, size).mean(axis=3)
@@ -95,6 +97,10 @@ def _raw_shortcut(v: Values, right: Any) -> Any:  # noqa: ANN401
 
 def _summed_cells(v: Values, right: Array) -> Array:
     return right * np.prod(cell(v))
+
+
+def _other_eps(eps: float) -> Explanation:
+    return replaced(f"eps of the batch's variance is {eps:g}", _MOMENTS, eps=lambda v: eps)
 
 
 BLOCKS: list[Explanation] = [
@@ -112,8 +118,7 @@ BLOCKS: list[Explanation] = [
     changed("the variance is divided by one less than its numbers", _MOMENTS,
             variance=_of_batch(_unbiased)),
     changed("eps is added to the root, not under it", _MOMENTS, root=_of_batch(_outside)),
-    *(replaced(f"eps of the batch's variance is {eps:g}", _MOMENTS,
-               eps=lambda v, eps=eps: eps) for eps in (0.0, 1e-8, 1e-4, 1e-3)),
+    *(_other_eps(eps) for eps in (0.0, 1e-8, 1e-4, 1e-3)),
     replaced("the running variance is the biased one", _STATE,
              variance_of_samples=lambda v: v["variance_found"]),
     changed("the momentum is the old value's: Keras's convention", _STATE,
@@ -144,7 +149,7 @@ BLOCKS: list[Explanation] = [
     replaced("1/pixels is left out of the gradient of a cell's mean", _CELL_GRAD,
              cell_share=lambda v: 1.0),
     replaced("the auxiliary bias is left out", _FEATURES, used_auxiliary_bias=lambda v: 0.0),
-    *(e for e in LAYER if set(e.steps) <= {"used_weight", "d_weight", "normalized", "norm_used"}),
+    *(e for e in LAYER if e.steps and set(e.steps) <= _SHARED),
     *factors("the gradient of every parameter", _WEIGHT, "d_weight", "d_scale", "d_shift",
              "d_auxiliary_weight", "d_auxiliary_bias", "d_prototypes"),
     *factors("d_scale alone", _SCALE, "d_scale", of=(PLAIN, BATCH)),

@@ -13,7 +13,7 @@ from ffref.oracle.diagnosis.explanation import (
     other_spec,
     replaced,
 )
-from ffref.oracle.diagnosis.faust_steps import among, learned
+from ffref.oracle.diagnosis.faust_steps import alike, among, learned
 from ffref.oracle.diagnosis.layer_steps import overflowing, rows_of
 from ffref.oracle.families.layer import Values, flat
 from ffref.types import Array
@@ -94,7 +94,7 @@ def _not_squared_slope(v: Values, right: Array) -> Array:
     """-root of D in D: 1 / (2 root), at D 0 nothing."""
     if not _is_distance(v):
         return right
-    root = -v["similarity"]
+    root = np.sqrt(-alike(v, v["direction"]))
     return np.where(root > 0, right / (2 * np.where(root > 0, root, 1)), 0)
 
 
@@ -174,7 +174,7 @@ SIMILAR: list[Explanation] = [
         ("cosine", "the cosine"), ("dot", "the dot product"),
         ("euclidean", "minus the squared distance"))),
     changed("the distance is not squared", _DISTANCE, similarity=_not_squared,
-            d_similarity=_not_squared_slope, class_score=_not_squared),
+            d_pairs=_not_squared_slope, class_score=_not_squared),
     other_spec("the scale is left out", _LOGIT, scale=1.0),
     other_spec("the scale is divided by: a temperature", _LOGIT, scale=lambda scale: 1 / scale),
     replaced("the scale is left out of the gradient", _GRADIENT, outer_scale=lambda v: 1.0),

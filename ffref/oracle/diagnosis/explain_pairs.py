@@ -16,7 +16,7 @@ from ffref.oracle.diagnosis.explanation import (
 )
 from ffref.oracle.diagnosis.layer_steps import overflowing, rows_of
 from ffref.oracle.families.layer import Values
-from ffref.types import Array
+from ffref.types import Array, Labels
 
 _MARGIN = "(PAIR.1) margin = goodness of the positive row - that of the negative one"
 _BACK = "(PAIR.2) d_goodness = d_margin in the positive row, -d_margin in the negative one"
@@ -32,7 +32,7 @@ _CALIBRATED = "(CUM.7) own share = max(0, 1 - R), R the ratio of the two slopes"
 _CONSTANT = "(CUM.8) the own share is a constant in the derivative"
 
 
-def _in_order(v: Values) -> tuple[Array, Array]:
+def _in_order(v: Values) -> tuple[Labels, Labels]:
     """First positive row with the first negative one, and so on."""
     positive, negative = (np.flatnonzero(v["polarity"] == sign) for sign in (1, -1))
     count = min(len(positive), len(negative))

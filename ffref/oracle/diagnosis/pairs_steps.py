@@ -9,10 +9,10 @@ from ffref.formulas.free_riding import remedy_weights
 from ffref.oracle.diagnosis.ff_steps import goodness_of, slope_of
 from ffref.oracle.diagnosis.layer_steps import BEFORE, BEHIND, Step, by_rows, gated
 from ffref.oracle.families.layer import Values
-from ffref.types import Array
+from ffref.types import Array, Labels
 
 
-def _pairs(v: Values) -> tuple[Array, Array]:
+def _pairs(v: Values) -> tuple[Labels, Labels]:
     """Row numbers of positive and of negative rows."""
     positive = np.flatnonzero((v["polarity"] > 0) & (v["partner"] >= 0))
     return positive, v["partner"][positive]

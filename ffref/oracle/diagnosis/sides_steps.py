@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ffref.formulas import sigmoid, softplus
-from ffref.oracle.diagnosis.ff_steps import goodness_of, read_out, rows_loss, slope_of
+from ffref.oracle.diagnosis.ff_steps import goodness_of, read_out, rows_loss, sign_of, slope_of
 from ffref.oracle.diagnosis.layer_steps import BEFORE, BEHIND, Step, by_rows, gated
 from ffref.oracle.families.layer import Values
 from ffref.types import Array
@@ -20,7 +20,7 @@ COLLABORATION: dict[str, Step] = {
     **BEFORE,
     "carried": lambda v: v["carried_goodness"],
     **read_out("activity"),
-    "logit": lambda v: v["goodness"] + v["carried"] - v["threshold"],
+    "logit": lambda v: sign_of(v) * (v["goodness"] + v["carried"] - v["threshold"]),
     "next_carried_goodness": lambda v: v["carried_goodness"] + v["goodness"],
     **rows_loss("activity", lambda v: 0.0),
     **_BACK,

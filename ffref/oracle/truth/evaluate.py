@@ -217,7 +217,8 @@ def _condition_numbers(
     names = list(steps)
     for name in (*inputs, *names):
         array = values[name]
-        if name == "polarity" or (name in inputs and isinstance(array.flat[0], int)):
+        first: Any = array.flat[0] if array.size else 0
+        if name == "polarity" or (name in inputs and isinstance(first, int)):
             continue  # labels and row numbers are not measured
         later = names if name in inputs else names[names.index(name) + 1 :]
         known: ExactValues = {n: a for n, a in values.items() if n not in later}
