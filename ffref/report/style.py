@@ -6,6 +6,7 @@ stands below each other. Black and white become the page's own colours where a p
 
 import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -17,7 +18,7 @@ from ffref.training.files import write_whole
 WIDTH = 4.8
 """Inches."""
 POSITIVE, NEGATIVE, OTHER = "#2f81c1", "#d1603d", "#808890"
-_SVG = {"svg.fonttype": "none", "svg.hashsalt": "ffref"}  # text is text; same run, same file
+_SVG: Any = {"svg.fonttype": "none", "svg.hashsalt": "ffref"}  # text is text; same run, same file
 
 
 def panels(count: int, height: float, *, more: float = 0.0) -> tuple[Figure, list[Axes]]:
