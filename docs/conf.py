@@ -15,10 +15,10 @@ from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from ffref import __version__  # noqa: E402  found by the line above
+from ffref import __version__
 
 project = "ffref"
-copyright = "the ffref developers"  # noqa: A001  Sphinx's name
+copyright = "the ffref developers"
 version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 root_doc = "index"
@@ -27,6 +27,8 @@ myst_heading_anchors = 4
 default_role = "code"  # `name` in docstrings
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_param = False  # the types are words on shapes, no names to link to
+suppress_warnings = ["ref.python"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the numpydoc sections say more
 html_theme = "furo"

@@ -89,6 +89,8 @@ def _fail(message: str, code: int) -> int:
 
 def entry_point() -> None:
     """Run the command line and leave with its exit code."""
+    if "_ARGCOMPLETE" in os.environ:
+        _complete_words()
     try:
         try:
             code = main()
@@ -99,3 +101,13 @@ def entry_point() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _PIPE_CLOSED
     sys.exit(code)
+
+
+def _complete_words() -> None:
+    """Answer the shell that asks how a word goes on, and leave."""
+    try:
+        argcomplete = import_module("argcomplete")
+    except ImportError:
+        sys.exit(1)
+    command = [*os.environ.get("COMP_LINE", "").split(), "", ""][1]
+    argcomplete.autocomplete(build_parser(whole=command), always_complete_options="long")

@@ -8,8 +8,8 @@ from ffref.cli.parsers.shared import Parser
 from ffref.cli.parsers.train import add_train
 
 
-def build_parser() -> Parser:
-    """Make the parser of all commands."""
+def build_parser(whole: str | None = None) -> Parser:
+    """Make the parser of all commands; the command `whole` with all its flags at once."""
     parser = Parser(
         prog="ffref",
         description="Forward-Forward learning without back-propagation, on a CPU.",
@@ -22,4 +22,6 @@ def build_parser() -> Parser:
         add_bench, add_oracle,
     ):  # fmt: skip
         add(commands)
+    if whole in commands.choices:
+        commands.choices[whole].completed()
     return parser

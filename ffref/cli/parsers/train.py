@@ -76,12 +76,14 @@ def _add_flags(train: ArgumentParser) -> None:
     flags = import_module("ffref.cli.flags")
     recipes = import_module("ffref.experiments").RECIPES
     # without choices=, which would blame this argument for the value of a mistyped flag
-    train.add_argument(
+    algorithm = train.add_argument(
         "algorithm",
         nargs="?",
         metavar=f"{{{','.join(flags.ALGORITHMS)}}}",
         help=f"default hff; or a recipe, with its own data and settings: {', '.join(recipes)}",
     )
+    names = (*flags.ALGORITHMS, *recipes)
+    algorithm.completer = lambda **_: names  # type: ignore[attr-defined]  argcomplete asks it
     for flag in flags.FLAGS:
         text = flag.help.replace("%", "%%")
         if flag.algorithms != flags.ALGORITHMS:
