@@ -13,17 +13,16 @@ ROOT = str(Path(ffref.__file__).parents[1])
 
 
 def test_reader_that_leaves_ends_the_command_quietly(tmp_path):
-    program = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "ffref", "oracle", "list"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": ROOT},
-    )
-    program.stdout.close()  # before anything is written
-    said = program.stderr.read()
-    assert program.wait(timeout=120) == 141
-    assert said == b""
+    ) as program:
+        program.stdout.close()  # before anything is written
+        assert program.stderr.read() == b""
+        assert program.wait(timeout=120) == 141
 
 
 @pytest.mark.parametrize(
