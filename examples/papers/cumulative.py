@@ -6,7 +6,7 @@ Page: docs/derivations/cumulative.md. Bundled digits, seconds on a CPU.
 from dataclasses import dataclass
 
 import ffref
-from ffref.formulas import separation
+from ffref.formulas.free_riding import separation
 
 
 @dataclass(frozen=True)
