@@ -3,6 +3,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import ffref
 from ffref.report import read_run
 from ffref.report.page import inline_svg
-from ffref.report.run_figures import confusion_counts, surest_mistakes
+from ffref.report.run_figures import confusion_counts, first_weights, surest_mistakes
 from tests.cli_support import TINY, assert_refused, run, run_well
 from tests.small_data import blobs
 
@@ -186,3 +187,37 @@ def test_what_is_no_run_is_refused(prepare, says, tmp_path):
     prepare(tmp_path)
     assert_refused(run("report", tmp_path), says)
     assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("weight_shape", "image_shape", "tile"),
+    [
+        ((3 * 4 + 10, 5), (3, 4, 1), (3, 4)),  # dense, behind the pixels ten slots of labels
+        ((2 * 2 * 3, 5), (2, 2, 3), (2, 2, 3)),
+        ((3, 3, 1 + 10, 5), (8, 8, 1), (3, 3)),  # a convolution over planes of labels too
+        ((3, 3, 3, 5), (8, 8, 3), (3, 3, 3)),
+        ((2, 2, 3, 3, 3, 5), (8, 8, 3), (3, 3, 3)),  # windows without shared weights
+    ],
+)
+def test_first_weights_are_shown_as_pictures(weight_shape, image_shape, tile):
+    weight = np.random.default_rng(0).normal(size=weight_shape)
+    layer = SimpleNamespace(weights=(weight,))
+    state = SimpleNamespace(network=SimpleNamespace(layers=(layer,)))
+    run = SimpleNamespace(classifier=SimpleNamespace(state_=state), image_shape=image_shape)
+    shown = [axes.images[0].get_array() for axes in first_weights(run).axes if axes.images]
+    assert [picture.shape for picture in shown] == [tile] * 5
+    of_unit = weight[1, 1] if weight.ndim == 6 else weight
+    own = of_unit[..., 2].reshape(-1)
+    own = own[: np.prod(tile)] if weight.ndim == 2 else of_unit[..., : image_shape[2], 2].ravel()
+    np.testing.assert_allclose(2 * np.ravel(shown[2]) - 1, own / abs(own).max(), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("weight_shape", "image_shape"),
+    [((22, 5), None), ((1, 1, 3, 5), (8, 8, 3)), ((16, 5), (2, 4, 2))],
+)
+def test_weights_that_are_no_pictures_are_not_shown(weight_shape, image_shape):
+    layer = SimpleNamespace(weights=(np.ones(weight_shape),))
+    state = SimpleNamespace(network=SimpleNamespace(layers=(layer,)))
+    run = SimpleNamespace(classifier=SimpleNamespace(state_=state), image_shape=image_shape)
+    assert first_weights(run) is None

@@ -234,8 +234,8 @@ def predict_all(
     done = 0
     for rows in blocks(X, ROWS_AT_ONCE):
         scores, readouts = classifier.readout_goodness(rows)
-        both: dict[int | str, Array] = {**dict(enumerate(scores)), **readouts}
-        found.append({key: classifier.classes_[g.argmax(axis=1)] for key, g in both.items()})
+        both: list[tuple[int | str, Array]] = [*enumerate(scores), *readouts.items()]
+        found.append({key: classifier.classes_[g.argmax(axis=1)] for key, g in both})
         done += len(rows)
         if progress is not None:
             progress(done, len(X))

@@ -1,6 +1,7 @@
 """Figures of a run: learning curves, goodness histograms, prototypes."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -65,7 +66,7 @@ def goodness_histograms(classifier: Classifier, X: Array, y: np.ndarray) -> Figu
         return None
     figure, axes_of_layers = panels(len(layers), 2.2, more=0.3)
     for layer, (sides, axes) in enumerate(zip(layers, axes_of_layers, strict=True)):
-        edges = np.histogram_bin_edges(np.concatenate(sides), bins=50)
+        edges: Any = np.histogram_bin_edges(np.concatenate(sides), bins=50)
         for values, color, name in zip(sides, (POSITIVE, NEGATIVE), names, strict=True):
             weights = np.full(len(values), 1 / max(len(values), 1))
             axes.hist(values, edges, weights=weights, color=color, alpha=0.7, label=name)
@@ -107,8 +108,8 @@ def prototype_angles(classifier: HFFClassifier) -> Figure:
         named = np.arange(0, classes, -(-classes // _NAMED_CLASSES))
         ticks = per_class * named + (per_class - 1) / 2
         names = [str(classifier.classes_[label])[:_NAME_LENGTH] for label in named]
-        turned = {"rotation": 90} if max(map(len, names)) > 3 else {}
-        axes.set_xticks(ticks, names, parse_math=False, **turned)
+        turned = 90 if max(map(len, names)) > 3 else 0
+        axes.set_xticks(ticks, names, parse_math=False, rotation=turned)
         axes.set_yticks(ticks, names, parse_math=False)
         axes.set(xlabel="class", ylabel="class")
         axes.set_title(f"Layer {layer + 1}", fontsize="medium")

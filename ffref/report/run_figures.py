@@ -114,8 +114,8 @@ def confusion_matrix(run: TestedRun) -> Figure:
     figure.colorbar(picture, ax=axes, label="% of the true class", shrink=0.8)
     named = np.arange(0, len(classes), -(-len(classes) // _TICKS))
     names = [_short(classes[at], 12) for at in named]
-    turned = {"rotation": 90} if max(map(len, names)) > 3 else {}
-    axes.set_xticks(named, names, parse_math=False, **turned)
+    turned = 90 if max(map(len, names)) > 3 else 0
+    axes.set_xticks(named, names, parse_math=False, rotation=turned)
     axes.set_yticks(named, names, parse_math=False)
     axes.set(xlabel="predicted class", ylabel="true class")
     if len(classes) <= _CELLS_WITH_NUMBERS:
@@ -139,7 +139,7 @@ def surest_mistakes(run: TestedRun) -> Figure | None:
     rows = rows[np.argsort(-sure, kind="stable")][:_PICTURES]
     images = run.X[rows].reshape(-1, *run.image_shape)
     low, high = float(run.X.min()), float(run.X.max())
-    images = (images - low) / max(high - low, np.finfo(np.float32).tiny)
+    images = (images - low) / max(high - low, float(np.finfo(np.float32).tiny))
     figure, places = _grid(len(rows), _COLUMNS, 0.98)
     for axes, row, image in zip(places, rows, images, strict=False):
         _show(axes, image, cmap="gray")

@@ -83,7 +83,7 @@ def _add_flags(train: ArgumentParser) -> None:
         help=f"default hff; or a recipe, with its own data and settings: {', '.join(recipes)}",
     )
     names = (*flags.ALGORITHMS, *recipes)
-    algorithm.completer = lambda **_: names  # type: ignore[attr-defined]  argcomplete asks it
+    algorithm.completer = lambda **_: names  # type: ignore[attr-defined]  # argcomplete asks it
     for flag in flags.FLAGS:
         text = flag.help.replace("%", "%%")
         if flag.algorithms != flags.ALGORITHMS:
