@@ -11,7 +11,7 @@ from ffref.report import TestedRun, read_run, run_folders, write_report
 def run(options: Namespace) -> int:
     """Test the runs, draw, write the page; print where it is, or JSON."""
     folders = run_folders(options.runs)
-    default = folders[0] / "report" if len(folders) == 1 else Path("runs/report")
+    default = Path(options.runs[0] if len(options.runs) == 1 else "runs") / "report"
     out = Path(getattr(options, "out", default)).expanduser()
     runs = _read(folders, options)
     quiet = options.quiet or options.json

@@ -22,7 +22,7 @@ _PREDICT_EXAMPLES = """examples:
 _REPORT_EXAMPLES = """examples:
   ffref report runs/mine                   runs/mine/report/report.html, and figures beside it
   ffref report runs/a runs/b --out both    several runs on one page
-  ffref report runs/compare-digits         all runs of a comparison
+  ffref report runs/compare-digits         all runs of a comparison or sweep
 """
 
 
@@ -72,7 +72,7 @@ def add_report(commands: Commands) -> None:
         "runs", nargs="+", metavar="RUN", help="run folder, or folder of ffref compare or sweep"
     )
     report.add_argument(
-        "--out", default=SUPPRESS, help="folder (RUN/report; of several runs runs/report)"
+        "--out", default=SUPPRESS, help="folder (RUN/report; where several are named runs/report)"
     )
     add_data_dir(report)
     add_json(report)
