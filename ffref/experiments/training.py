@@ -220,9 +220,11 @@ def _last_good(run: Run) -> str:
 
 
 class Predicted(NamedTuple):
-    """Classes by each layer alone, and by each readout there is; (samples,) each."""
+    """Classes by each layer alone, by layers added up, by each readout; (samples,) each."""
 
     layers: tuple[np.ndarray, ...]
+    summed: tuple[np.ndarray, ...]
+    """by the scores of each layer and all below it, added"""
     readouts: dict[str, np.ndarray]
 
 
@@ -230,20 +232,19 @@ def predict_all(
     classifier: Classifier, X: Samples, progress: Callable[[int, int], None] | None = None
 ) -> Predicted:
     """Predict by every layer and every readout; `progress` is called with (done, samples)."""
-    found: list[dict[int | str, np.ndarray]] = []
+    found: list[list[np.ndarray]] = []
     done = 0
     for rows in blocks(X, ROWS_AT_ONCE):
         scores, readouts = classifier.readout_goodness(rows)
-        both: list[tuple[int | str, Array]] = [*enumerate(scores), *readouts.items()]
-        found.append({key: classifier.classes_[g.argmax(axis=1)] for key, g in both})
+        every: list[Array] = [*scores, *scores.cumsum(axis=0), *readouts.values()]
+        found.append([classifier.classes_[goodness.argmax(axis=1)] for goodness in every])
         done += len(rows)
         if progress is not None:
             progress(done, len(X))
-    joined = {key: np.concatenate([part[key] for part in found]) for key in found[0]}
-    return Predicted(
-        tuple(classes for key, classes in joined.items() if isinstance(key, int)),
-        {key: classes for key, classes in joined.items() if isinstance(key, str)},
-    )
+    joined = tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+    count = len(scores)
+    named = dict(zip(readouts, joined[2 * count :], strict=True))
+    return Predicted(joined[:count], joined[count : 2 * count], named)
 
 
 def own_readout(classifier: Classifier) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ffref._version import __version__
 from ffref.report.run_figures import confusion_counts
-from ffref.report.tested import LayerFacts, TestedRun
+from ffref.report.tested import SETTINGS, LayerFacts, TestedRun
 
 _CONFUSIONS = 6
 _LAYER_COLUMNS: tuple[tuple[str, str, str], ...] = (
@@ -83,6 +83,8 @@ def section(run: TestedRun, drawn: Sequence[Drawn], number: int | None) -> list[
         _figures(drawn),
         "<h3>Layers, on test samples</h3>",
         _layers(run.layers),
+        f'<p class="muted">Accuracies are of all test samples, the rest is of the first '
+        f"{len(run.X)}.</p>",
         *_readouts(run.result),
         *_confusions(run),
         *_origin(run),
@@ -173,8 +175,10 @@ def _confusions(run: TestedRun) -> list[str]:
 def _origin(run: TestedRun) -> list[str]:
     command, _, rest = run.settings.partition("\n")
     parts = ["<h3>How it was made</h3>"]
-    if command.startswith("# ffref "):
+    if command.startswith("# ffref ") and not command.endswith("THIS_FILE"):
         parts += [f"<pre>{escape(command[2:])}</pre>"]
+    elif rest:  # of a run before commands were kept
+        parts += [f"<pre>ffref train --config {escape(str(run.folder / SETTINGS))}</pre>"]
     else:
         parts += [
             "<p>By a command of many runs, or from Python, as no settings of "

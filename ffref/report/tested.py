@@ -129,7 +129,12 @@ def read_run(
         _text(folder / SETTINGS),
         classifier,
         result,
-        _layers(classifier, few, data.y_test[:SAMPLES], result),
+        _layers(
+            classifier,
+            few,
+            data.y_test[:SAMPLES],
+            result | {"summed": [float((own == data.y_test).mean()) for own in predicted.summed]},
+        ),
         data.y_test,
         predicted.readouts[own_readout(classifier)],
         few,
@@ -145,11 +150,10 @@ def _layers(
     X, y = X[known], y[known]
     index = np.searchsorted(classifier.classes_, y)
     scores = classifier.readout_goodness(X)[0] if len(X) else np.empty((0, 0, 0))
-    summed = (scores.cumsum(axis=0).argmax(axis=2) == index).mean(axis=1)
     columns: dict[str, list[Any]] = {
         "units": [layer_units(layer) for layer in classifier.state_.network.layers],
         "accuracy": result["layer_accuracy"],
-        "summed_accuracy": [float(share) for share in summed],
+        "summed_accuracy": result["summed"],
         "separation": separation_by_layer(scores, index),
         "free_riding": _free_riding(classifier, scores, index),
         "activation": _activation(classifier, X, y),
