@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from ffref.data import first_rows
 from ffref.estimators import HFFClassifier
 from ffref.experiments.run_folder import write_text
 from ffref.report.figures import goodness_histograms, learning_curves, prototype_angles
@@ -22,6 +22,8 @@ from ffref.report.style import as_svg, save_figure
 from ffref.report.tested import TestedRun
 
 PAGE = "report.html"
+_SAMPLES = 1000
+"""Of a histogram."""
 
 
 def write_report(
@@ -43,13 +45,12 @@ def write_report(
     several = len(runs) > 1
     parts: list[str] = []
     if several:
-        together = [_draw(figure, figures, "all") for figure in _of_all(runs)]
-        parts += overview(runs, together)
+        together = _written(_SECONDS, accuracy_against_seconds(runs), figures, "all")
+        parts += overview(runs, [together])
     for number, run in enumerate(runs, 1):
         own = figures / run.name if several else figures
         own.mkdir(exist_ok=True)
-        drawn = [_draw(figure, own, run.name) for figure in _of_run(run)]
-        parts += section(run, drawn, number if several else None)
+        parts += section(run, list(_all_of(run, own, f"run{number}")), number if several else None)
         tell(run.name)
     title = f"{len(runs)} runs" if several else f"{runs[0].title}: {runs[0].name}"
     path = folder / PAGE
@@ -57,88 +58,107 @@ def write_report(
     return path
 
 
-_Named = tuple[str, str, str, Figure | None]
-"""Name of the file, title, caption, and the figure if the run has it."""
+class _Named(NamedTuple):
+    """A figure of a run."""
+
+    name: str
+    """of its files"""
+    title: str
+    caption: str
+    draw: Callable[[TestedRun], Figure | None]
+    """None where the run has no such figure"""
 
 
-def _draw(named: _Named, folder: Path, prefix: str) -> Drawn:
-    name, title, caption, figure = named
-    if figure is None:
-        raise ValueError(f"there is no figure {name}")
-    save_figure(figure, folder / f"{name}.png")
-    svg = as_svg(figure)
-    write_text(folder / f"{name}.svg", svg)
-    return Drawn(f"{prefix}-{name}", title, caption, svg)
+def _curves(run: TestedRun) -> Figure:
+    return learning_curves(run.classifier)
 
 
-def _of_all(runs: Sequence[TestedRun]) -> Iterator[_Named]:
-    yield (
-        "accuracy_against_seconds",
-        "Accuracy against seconds",
-        "After each epoch. A dot is the accuracy on all test samples, after training.",
-        accuracy_against_seconds(runs),
-    )
+def _seconds(run: TestedRun) -> Figure:
+    return accuracy_against_seconds([run])
 
 
-def _of_run(run: TestedRun) -> Iterator[_Named]:
-    """Figures that the run has."""
-    return (named for named in _every_figure(run) if named[3] is not None)
+def _histograms(run: TestedRun) -> Figure | None:
+    return goodness_histograms(run.classifier, run.X[:_SAMPLES], run.y[: len(run.X)][:_SAMPLES])
 
 
-def _every_figure(run: TestedRun) -> Iterator[_Named]:
+def _angles(run: TestedRun) -> Figure | None:
     classifier = run.classifier
-    yield (
+    return prototype_angles(classifier) if isinstance(classifier, HFFClassifier) else None
+
+
+_SECONDS = _Named(
+    "accuracy_against_seconds",
+    "Accuracy against seconds",
+    "After each epoch. A dot is the accuracy on all test samples, after training.",
+    _seconds,
+)
+_FIGURES = (
+    _Named(
         "learning_curves",
         "Learning curves",
         "Mean loss and error of each layer in each epoch, measured before each update.",
-        learning_curves(classifier),
-    )
-    yield from _of_all([run])
-    yield (
+        _curves,
+    ),
+    _SECONDS,
+    _Named(
         "accuracy_by_layer",
         "What each layer adds",
         "Accuracy by the class scores of each layer alone, and added up from the first. Below: "
         "the true class's score less the mean of the others', its mean over its standard "
         "deviation. Deep layers that add nothing ride on the layers below.",
-        accuracy_by_layer(run),
-    )
-    few = first_rows(run.X, 1000)
-    yield (
+        accuracy_by_layer,
+    ),
+    _Named(
         "goodness_histograms",
         "Goodness of both sides",
         "The further apart, the better the layer tells them.",
-        goodness_histograms(classifier, few, run.y[: len(few)]),
-    )
-    yield (
+        _histograms,
+    ),
+    _Named(
         "active_units",
         "Active units",
         "Units at 0 % are dead; units at 100 % are no longer gated.",
-        active_units(run),
-    )
-    if isinstance(classifier, HFFClassifier):
-        yield (
-            "prototypes",
-            "Angles of prototypes",
-            "Between every two prototypes. White: 90°, no resemblance.",
-            prototype_angles(classifier),
-        )
-    yield (
+        active_units,
+    ),
+    _Named(
+        "prototypes",
+        "Angles of prototypes",
+        "Between every two prototypes. White: 90°, no resemblance.",
+        _angles,
+    ),
+    _Named(
         "confusion",
         "Confusion matrix",
         "Numbers are test samples, colours shares of the true class.",
-        confusion_matrix(run),
-    )
-    yield (
+        confusion_matrix,
+    ),
+    _Named(
         "mistakes",
         "Surest mistakes",
         "Wrongly predicted test samples, those first of which the network is surest: true class "
         "→ predicted class.",
-        surest_mistakes(run),
-    )
-    yield (
+        surest_mistakes,
+    ),
+    _Named(
         "first_weights",
         "First-layer weights",
         "Of the first units, each in units of its largest weight. Blue: negative, red: positive; "
         "of colour pictures the weights are colours.",
-        first_weights(run),
-    )
+        first_weights,
+    ),
+)
+
+
+def _all_of(run: TestedRun, folder: Path, prefix: str) -> Iterator[Drawn]:
+    """Draw and write the figures that the run has; `prefix` makes their ids differ."""
+    for named in _FIGURES:
+        figure = named.draw(run)
+        if figure is not None:
+            yield _written(named, figure, folder, prefix)
+
+
+def _written(named: _Named, figure: Figure, folder: Path, prefix: str) -> Drawn:
+    save_figure(figure, folder / f"{named.name}.png")
+    svg = as_svg(figure)
+    write_text(folder / f"{named.name}.svg", svg)
+    return Drawn(f"{prefix}-{named.name}", named.title, named.caption, svg)
