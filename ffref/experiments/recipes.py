@@ -89,26 +89,29 @@ _FAUST_SOURCE = "Gong et al. (2025), arXiv:2509.08697; loss, network and setting
 _FAUST_MNIST = {
     "standardize": False,
     "input_norm": "rms",
-    "hidden_layer_sizes": (1000, 1000, 1000),
+    "hidden_layer_sizes": (1000, 1000),
+    "readout": "last",
     "shift": 1,
     "batch_size": 128,
-    "max_iter": 15,
+    "max_iter": 12,
 }
 _FAUST_CIFAR = {
     "standardize": True,
-    "hidden_layer_sizes": (2000, 2000),
+    "hidden_layer_sizes": (1500, 1500),
+    "readout": "last",
     "shift": 2,
     "flip": True,
     "optimizer": "adamw",
     "weight_decay": 0.01,
     "batch_size": 128,
-    "max_iter": 20,
+    "max_iter": 14,
 }
 _SCFF_MNIST = {
     "standardize": False,
     "hidden_layer_sizes": (2000, 2000),
+    "shift": 1,
     "batch_size": 100,
-    "max_iter": 12,
+    "max_iter": 10,
 }
 _CWC_MNIST = {
     "standardize": False,
@@ -117,7 +120,7 @@ _CWC_MNIST = {
     "readout": "last",
     "learning_rate_init": 0.01,
     "batch_size": 128,
-    "max_iter": 12,
+    "max_iter": 9,
 }
 _DEEPER_FORWARD_MNIST = {
     **_CWC_MNIST,
@@ -277,7 +280,13 @@ RECIPES = {
         {"steps": 8, "max_iter": 60},
     ),
     "faust-mnist": Recipe("faust", "mnist", _FAUST_SOURCE, _FAUST_MNIST, {"max_iter": 60}),
-    "faust-cifar": Recipe("faust", "cifar10", _FAUST_SOURCE, _FAUST_CIFAR, {"max_iter": 100}),
+    "faust-cifar": Recipe(
+        "faust",
+        "cifar10",
+        _FAUST_SOURCE,
+        _FAUST_CIFAR,
+        {"max_iter": 100, "hidden_layer_sizes": (2000, 2000)},
+    ),
     "scff-mnist": Recipe(
         "scff",
         "mnist",
