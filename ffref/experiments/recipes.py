@@ -109,6 +109,7 @@ _FAUST_CIFAR = {
 _SCFF_MNIST = {
     "standardize": False,
     "hidden_layer_sizes": (2000, 2000),
+    "readout_rate_factor": 10.0,
     "shift": 1,
     "batch_size": 100,
     "max_iter": 10,
