@@ -8,7 +8,7 @@ from ffref._checks import check_number, require
 from ffref.estimators._labelled import LabelledSamples
 from ffref.estimators._parameters import classifier
 from ffref.estimators._readouts import ChosenGoodness
-from ffref.formulas import GOODNESS, warn_if_mixed
+from ffref.formulas import ALL_GOODNESS, GOODNESS, warn_if_mixed
 from ffref.method import LayerPlace, OwnParams, setting
 from ffref.negatives import hybrid_negatives
 from ffref.objectives.ff import ff
@@ -81,6 +81,8 @@ class FFClassifier(ChosenGoodness, LabelledSamples):
 
     def _warn_if_mixed(self, features: int, classes: int) -> None:
         """Warn once if goodness, threshold and norms are of different recipes."""
+        if self.goodness_function not in GOODNESS:  # where others start is not known
+            return
         norm = self.input_norm
         in_units = int(np.prod(self._input_shape(features, classes)))
         for place in self._places(features, classes):
@@ -92,7 +94,7 @@ class FFClassifier(ChosenGoodness, LabelledSamples):
             norm, in_units = self.between_norm, place.units
 
     def _algorithm(self, features: int, classes: int) -> Algorithm:
-        goodness = GOODNESS[self.goodness_function]
+        goodness = ALL_GOODNESS[self.goodness_function]
         units = [place.units for place in self._places(features, classes)]
         objectives = [ff(threshold=self._threshold(size), goodness=goodness) for size in units]
         if self.peer_strength:
