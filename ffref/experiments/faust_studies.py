@@ -83,6 +83,16 @@ def ablation(data: Task, settings: Settings, seed: int, algorithm: str, choices:
     }
 
 
+def carried_over(
+    source: Task, settings: Settings, seed: int, target: Task, algorithm: str | None, choices: Row
+) -> Row:
+    """Train on the source (algorithm None: not at all), and read the target off the features."""
+    if algorithm is None:
+        return transfer(source, None, target)
+    model = build_classifier(algorithm, settings, seed, **choices)
+    return transfer(source, model.fit(source.X, source.y), target)
+
+
 TRANSFER_CASES: dict[str, tuple[str | None, Row]] = {
     "samples themselves": (None, {}),
     "layers as drawn": ("faust", UNTRAINED),
@@ -173,7 +183,9 @@ def all_cases(data: Task, settings: Settings, *, target: Task | None = None) -> 
     for task, (source, other) in tasks.items():
         cases += [
             Case(
-                "transfer", f"{name}, to {task}", at_seed(transfer, source, settings, other, *how)
+                "transfer",
+                f"{name}, to {task}",
+                at_seed(carried_over, source, settings, other, *how),
             )
             for name, how in TRANSFER_CASES.items()
         ]

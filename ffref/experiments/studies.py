@@ -5,6 +5,7 @@ out what is done.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -71,6 +72,21 @@ def build_classifier(algorithm: str, settings: Settings, seed: int, **choices: A
     return ESTIMATORS[algorithm](**{**shared, **dict(settings.common), **own, **choices})
 
 
+Fit = Callable[[str, int], Classifier]
+"""(algorithm, seed) -> a fitted classifier, which several cases may share: none may change it"""
+
+
+def fitted(task: Callable[[int], Task], settings: Settings) -> Fit:
+    """Fit each algorithm once for each seed, to that seed's task, when it is first asked for."""
+
+    @cache
+    def fit(algorithm: str, seed: int) -> Classifier:
+        data = task(seed)
+        return build_classifier(algorithm, settings, seed).fit(data.X, data.y)
+
+    return fit
+
+
 def at_seed(
     study: Callable[..., Row],
     data: Task,
@@ -92,22 +108,14 @@ def in_memory(data: TrainTest) -> Task:
     return Task(data.X, data.y, data.X_test, data.y_test)
 
 
-def transfer(
-    source: Task,
-    settings: Settings,
-    seed: int,
-    target: Task,
-    algorithm: str | None,
-    choices: Row,
-) -> Row:
+def transfer(source: Task, model: Classifier | None, target: Task) -> Row:
     """Test accuracy of a linear readout on another task, of features that never saw it.
 
-    algorithm None: the samples themselves.
+    model, fitted to the source; None: the samples themselves.
     """
     features, target_features = target.X, target.X_test
     own = None
-    if algorithm is not None:
-        model = build_classifier(algorithm, settings, seed, **choices).fit(source.X, source.y)
+    if model is not None:
         features, target_features = model.transform(target.X), model.transform(target.X_test)
         own = model.score(source.X_test, source.y_test)
     accuracy = linear_readout_accuracy(features, target.y, target_features, target.y_test)
@@ -119,14 +127,12 @@ def class_halves(data: Task) -> tuple[Task, Task]:
     classes = np.unique(data.y)
     require(len(classes) >= 4, f"two tasks need at least 4 classes, got {len(classes)}")
     half = len(classes) // 2
-    first, second = (
-        (np.isin(data.y, part), np.isin(data.y_test, part))
-        for part in (classes[:half], classes[half:])
-    )
-    return _only(data, *first), _only(data, *second)
+    return only_classes(data, classes[:half]), only_classes(data, classes[half:])
 
 
-def _only(data: Task, train: np.ndarray, test: np.ndarray) -> Task:
+def only_classes(data: Task, classes: np.ndarray) -> Task:
+    """Samples of these classes."""
+    train, test = np.isin(data.y, classes), np.isin(data.y_test, classes)
     return Task(data.X[train], data.y[train], data.X_test[test], data.y_test[test])
 
 

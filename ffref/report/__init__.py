@@ -1,5 +1,6 @@
 """Figures of a run, and of many."""
 
+from ffref.report.claims_hff import study_figures
 from ffref.report.comparison import write_comparison_figures
 from ffref.report.figures import (
     goodness_histograms,
@@ -16,6 +17,7 @@ __all__ = [
     "learning_curves",
     "prototype_cosines",
     "save_figure",
+    "study_figures",
     "write_comparison_figures",
     "write_figures",
 ]
