@@ -39,16 +39,18 @@ from ffref.types import Array
 ALGORITHMS = ("hff", "ff", "backprop")
 _OWN = {"hff": {"label_smoothing": 0.1}, "backprop": {"between_norm": "rms"}}
 _APPENDED = {"readout": "sum", "learning_rate_init": 0.003}
+_PIXELS = (("standardize", False), ("input_norm", "rms"))
 DIGITS = Settings(
     hidden=(128, 128),
     batch_size=64,
     learning_rate=0.002,
+    common=_PIXELS,
     own=_OWN | {"ff": {**_APPENDED, "label_strength": 4.0}},
 )
 IMAGES = Settings(
     hidden=(500, 500),
     epochs=5,
-    common=(("standardize", False), ("input_norm", "rms")),
+    common=_PIXELS,
     own={
         "hff": {"label_smoothing": 0.1, "temperature": 0.05},
         "backprop": {"between_norm": "rms"},
@@ -70,9 +72,11 @@ _JUDGES = 1000
 _DEPTHS = (2, 4, 8, 16)
 Named = dict[str, tuple[Any, ...]]
 """What a study's function takes besides data, settings and seed, by the name of the case."""
+_AVERAGED: Row = {"prototype_update": "ema"}
 MODES: Named = {
-    "hff, frozen": ("hff", "frozen"),
-    **{f"{name}, {how}": (name, how) for name in ALGORITHMS for how in ("alone", "rehearsal")},
+    "hff, frozen": ("hff", "frozen", {}),
+    "hff of moving averages, frozen": ("hff", "frozen", _AVERAGED),
+    **{f"{name}, {how}": (name, how, {}) for name in ALGORITHMS for how in ("alone", "rehearsal")},
 }
 RATES: Named = {
     f"{name}, rate x {factor:g}": (name, factor)
@@ -276,14 +280,16 @@ def all_cases(data: Task, settings: Settings, *, target: Task | None = None) -> 
 
 def _ways_to_add(data: Task, settings: Settings) -> Named:
     """Arguments of `few_examples`; the classifiers have seen all classes but one."""
-    own = {**settings.own, "hff": {**settings.own.get("hff", {}), "prototypes_per_class": 1}}
-    fit, with_one = (
-        fitted(lambda seed: without_a_class(data, seed)[0], one)
-        for one in (settings, settings._replace(own=own))
-    )
+
+    def fit_with(**choices: Any) -> Fit:  # noqa: ANN401
+        own = {**settings.own, "hff": {**settings.own["hff"], **choices}}
+        return fitted(lambda seed: without_a_class(data, seed)[0], settings._replace(own=own))
+
+    fit, one, averaged = fit_with(), fit_with(prototypes_per_class=1), fit_with(**_AVERAGED)
     return {
         "hff, new prototypes": (fit, "hff", "prototypes"),
-        "hff of one prototype a class, new one": (with_one, "hff", "prototypes"),
+        "hff of one prototype a class, new one": (one, "hff", "prototypes"),
+        "hff of moving averages, new prototypes": (averaged, "hff", "prototypes"),
         **{f"{name}, nearest mean": (fit, name, "nearest mean") for name in ALGORITHMS},
         "samples themselves, nearest mean": (fit, None, "nearest mean"),
     }

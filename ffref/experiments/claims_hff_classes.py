@@ -34,7 +34,9 @@ _MOST_TESTED = 2000
 # -- classes that come in groups -----------------------------------------------------------------
 
 
-def new_classes(data: Task, settings: Settings, seed: int, algorithm: str, mode: str) -> Row:
+def new_classes(
+    data: Task, settings: Settings, seed: int, algorithm: str, mode: str, choices: Row
+) -> Row:
     """Learn the classes group by group; accuracy among those seen so far, and forgetting.
 
     mode : {"alone", "rehearsal", "frozen"}
@@ -43,11 +45,11 @@ def new_classes(data: Task, settings: Settings, seed: int, algorithm: str, mode:
         new prototypes at the class means are all that changes (HFF).
     """
     groups = np.array_split(np.unique(data.y), GROUPS)
-    model: Any = build_classifier(algorithm, settings, seed)
+    model: Any = build_classifier(algorithm, settings, seed, **choices)
     rng = np.random.default_rng([seed, 7])
     right = np.full((len(groups), len(groups)), np.nan)
     for number, group in enumerate(groups):
-        x, y = _samples_of_group(data, groups, number, mode, rng)
+        x, y = samples_of_group(data, groups, number, mode, rng)
         if mode == "frozen" and number:
             model.set_params(learning_rate_init=UNTRAINED["learning_rate_init"])
             model.partial_fit(x, y, classes=group)
@@ -69,9 +71,10 @@ def new_classes(data: Task, settings: Settings, seed: int, algorithm: str, mode:
     }
 
 
-def _samples_of_group(
+def samples_of_group(
     data: Task, groups: list[np.ndarray], number: int, mode: str, rng: np.random.Generator
 ) -> tuple[Array, np.ndarray]:
+    """Training samples of a group and, in rehearsal, stored ones of the groups before it."""
     own = np.flatnonzero(np.isin(data.y, groups[number]))
     if mode != "rehearsal" or number == 0:
         return data.X[own], data.y[own]
@@ -126,8 +129,8 @@ def few_examples(
         for _ in range(DRAWS):
             x = data.X[rng.choice(pool, count, replace=False)]
             y = np.full(count, new)
-            if how == "prototypes":
-                predicted = _with_class(model, x, y).predict(X_test)
+            if how == "prototypes" and model is not None:
+                predicted = with_class(model, x, y).predict(X_test)
             else:
                 more = x if model is None else model.transform(x)
                 means = NearestMeanClassifier().fit(
@@ -149,10 +152,9 @@ def few_examples(
     }
 
 
-def _with_class(model: Classifier | None, x: Array, y: np.ndarray) -> Classifier:
-    require(model is not None, "prototypes join a trained network, and there is none")
+def with_class(model: Classifier, x: Array, y: np.ndarray) -> Classifier:
+    """Return a copy that one more class has joined, by new prototypes alone."""
     grown = copy.deepcopy(model)
-    assert grown is not None
     grown.set_params(learning_rate_init=UNTRAINED["learning_rate_init"])
     return grown.partial_fit(x, y, classes=y[:1])
 
