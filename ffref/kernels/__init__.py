@@ -19,6 +19,7 @@ from ffref.kernels.local_fields import (
     local_fields_weight_grad,
 )
 from ffref.kernels.matmul import matmul, matmul_nt, matmul_tn
+from ffref.kernels.memory import keep_freed_memory
 from ffref.kernels.places import as_pair, count_places
 from ffref.kernels.pooling import (
     average_pool2d,
@@ -70,6 +71,7 @@ __all__ = [
     "gated_slopes",
     "get_threads",
     "heavy_ball_update",
+    "keep_freed_memory",
     "local_fields",
     "local_fields_input_grad",
     "local_fields_weight_grad",

@@ -15,7 +15,7 @@ import numpy as np
 
 from ffref._checks import check_count, check_positive, require
 from ffref.data import Samples, shuffled_batches
-from ffref.kernels import flush_subnormals
+from ffref.kernels import flush_subnormals, keep_freed_memory
 from ffref.training.divergence import DivergenceError, check_state
 from ffref.training.schedules import Schedule
 from ffref.training.step import LayerReport, TrainingState
@@ -155,7 +155,8 @@ def epochs(
     for epoch in range(done + 1, total_epochs(plan, step.layers) + 1):
         now = position or start._replace(epoch=epoch)
         position = None
-        state, now = _rest_of_epoch(state, step, x, labels, plan, now, after_batch, augment)
+        with keep_freed_memory():
+            state, now = _rest_of_epoch(state, step, x, labels, plan, now, after_batch, augment)
         yield state, _record(now, _learning_rate(plan, now, now.of - 1))
 
 
