@@ -37,8 +37,8 @@ from ffref.formulas import class_cosine, linear_cka, participation_ratio
 from ffref.types import Array
 
 ALGORITHMS = ("hff", "ff", "backprop")
-_OWN = {"hff": {"label_smoothing": 0.1}, "backprop": {"between_norm": "rms"}}
-_APPENDED = {"readout": "sum", "learning_rate_init": 0.003}
+_OWN: dict[str, Row] = {"hff": {"label_smoothing": 0.1}, "backprop": {"between_norm": "rms"}}
+_APPENDED: Row = {"readout": "sum", "learning_rate_init": 0.003}
 _PIXELS = (("standardize", False), ("input_norm", "rms"))
 DIGITS = Settings(
     hidden=(128, 128),
@@ -63,7 +63,7 @@ COLOUR = IMAGES._replace(
 )
 """Of CIFAR-10: no border for a label, so that it is appended, about as strong beside 3,072 pixels
 as 4 is beside the digits' 64."""
-FULL = {"hidden": (1000, 1000, 1000), "epochs": 20}
+FULL: Row = {"hidden": (1000, 1000, 1000), "epochs": 20}
 """Instead of `hidden` and `epochs`, for longer runs."""
 TARGETS = (0.8, 0.9, 0.95)
 _EVERY = 10

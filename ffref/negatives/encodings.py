@@ -132,8 +132,8 @@ def bind_label_encoding(
     if name == "planes" and image_shape is not None:
         write = partial(_flat, write, image_shape)
         write_neutral = partial(_flat, write_neutral, image_shape)
-        *places, channels = image_shape
-        pull_back = partial(_flat, pull_back, (*places, channels + classes))
+        height, width, channels = image_shape
+        pull_back = partial(_flat, pull_back, (height, width, channels + classes))
     return LabelEncoding(
         partial(write, classes=classes, strength=strength),
         partial(write_neutral, classes=classes, strength=strength),
