@@ -72,10 +72,11 @@ _JUDGES = 1000
 _DEPTHS = (2, 4, 8, 16)
 Named = dict[str, tuple[Any, ...]]
 """What a study's function takes besides data, settings and seed, by the name of the case."""
-_AVERAGED: Row = {"prototype_update": "ema"}
+_AVERAGED: Row = {"prototype_update": "ema", "ema_decay": 0.9, "prototypes_per_class": 1}
+"""Prototypes that are class means, as those of a class that joins."""
 MODES: Named = {
     "hff, frozen": ("hff", "frozen", {}),
-    "hff of moving averages, frozen": ("hff", "frozen", _AVERAGED),
+    "hff of one moving average a class, frozen": ("hff", "frozen", _AVERAGED),
     **{f"{name}, {how}": (name, how, {}) for name in ALGORITHMS for how in ("alone", "rehearsal")},
 }
 RATES: Named = {
@@ -289,7 +290,7 @@ def _ways_to_add(data: Task, settings: Settings) -> Named:
     return {
         "hff, new prototypes": (fit, "hff", "prototypes"),
         "hff of one prototype a class, new one": (one, "hff", "prototypes"),
-        "hff of moving averages, new prototypes": (averaged, "hff", "prototypes"),
+        "hff of one moving average a class, new one": (averaged, "hff", "prototypes"),
         **{f"{name}, nearest mean": (fit, name, "nearest mean") for name in ALGORITHMS},
         "samples themselves, nearest mean": (fit, None, "nearest mean"),
     }
