@@ -23,7 +23,11 @@ class Panel(NamedTuple):
 PANELS: dict[str, tuple[Panel, ...]] = {
     "inference": tuple(
         Panel(y, "classes", logarithmic=True)
-        for y in ("million_multiply_adds_in_turn", "million_multiply_adds", "processor_milliseconds")
+        for y in (
+            "million_multiply_adds_in_turn",
+            "million_multiply_adds",
+            "processor_milliseconds",
+        )
     ),
     "accuracy": (Panel("accuracy"),),
     "robustness": (
