@@ -44,6 +44,7 @@ from ffref.training import passes
 
 TINY = DIGITS._replace(hidden=(16, 12), epochs=1)
 SMALL = DIGITS._replace(hidden=(48, 48), epochs=12, batch_size=20, learning_rate=0.005)
+SHORT = SMALL._replace(epochs=6)
 ALGORITHMS = claims_hff.ALGORITHMS
 
 
@@ -240,7 +241,7 @@ def test_rehearsal_repeats_stored_samples(digits):
 
 def test_forgetting(digits):
     found = {
-        (algorithm, mode): new_classes(digits, SMALL, 0, algorithm, mode, {})
+        (algorithm, mode): new_classes(digits, SHORT, 0, algorithm, mode, {})
         for algorithm, mode in [
             ("hff", "alone"), ("hff", "rehearsal"), ("hff", "frozen"), ("backprop", "alone"),
         ]
@@ -313,18 +314,18 @@ def test_steps_to_an_accuracy(digits):
 
 
 def test_noise_as_a_class_is_never_predicted(digits):
-    plain = noise_negatives(digits, SMALL, 0, None)
-    row = noise_negatives(digits, SMALL, 0, 0.3)
+    plain = noise_negatives(digits, SHORT, 0, None)
+    row = noise_negatives(digits, SHORT, 0, 0.3)
     assert (plain["samples_an_epoch"], row["samples_an_epoch"]) == (600, 1200)
     assert plain["accuracy"] > 0.85
     assert row["accuracy"] > 0.85
 
 
 def test_nothing_local_is_back_propagation(digits):
-    deep = build_classifier("backprop", SMALL, 0, hidden_layer_sizes=(48, 48, 48))
+    deep = build_classifier("backprop", SHORT, 0, hidden_layer_sizes=(48, 48, 48))
     expected = deep.fit(digits.X, digits.y).score(digits.X_test, digits.y_test)
-    assert hybrid(digits, SMALL, 0, 0, {}) == {"accuracy": expected}
-    assert hybrid(digits, SMALL, 0, 2, {})["accuracy"] > 0.85
+    assert hybrid(digits, SHORT, 0, 0, {}) == {"accuracy": expected}
+    assert hybrid(digits, SHORT, 0, 2, {})["accuracy"] > 0.85
 
 
 def test_cosines_of_prototypes():
