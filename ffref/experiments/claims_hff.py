@@ -6,6 +6,7 @@ and number of epochs. Run by `python benchmarks/run_hff_claims.py`; docs/results
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -194,8 +195,8 @@ HYBRID_CASES: Named = {
 def depth(data: Task, settings: Settings, seed: int, layers: int) -> Row:
     """Each layer of a deep network on test samples, and what its prototypes look like.
 
-    alike_below: linear CKA of the classes' prototypes with those of the layer below; 1 if layers
-    arrange the classes in the same way.
+    alike_below: linear CKA of the layer's activity with that of the one below; 1 if it says the
+    same.
     """
     width = settings.hidden[0] // 2
     model: Classifier = build_classifier(
@@ -205,13 +206,12 @@ def depth(data: Task, settings: Settings, seed: int, layers: int) -> Row:
     labels = np.searchsorted(model.classes_, data.y_test)
     activities = hidden_layers(model, data.X_test[:1000])
     vectors = [layer.params[-1] for layer in model.state_.network.layers]
-    rows = [one.reshape(-1, one.shape[-1]) for one in vectors]
     return {
         "accuracy": model.score(data.X_test, data.y_test),
         "layer": list(range(1, layers + 1)),
         "layer_accuracy": layer_accuracies(model, data),
         "prototype_cosine": [prototype_cosine(one) for one in vectors],
-        "alike_below": [None, *(linear_cka(a, b) for a, b in zip(rows[1:], rows, strict=False))],
+        "alike_below": [None, *(linear_cka(a, b) for a, b in pairwise(activities))],
         "class_cosine": [class_cosine(one, labels[:1000]) for one in activities],
         "participation_ratio": [participation_ratio(one) for one in activities],
     }
