@@ -1,7 +1,8 @@
 """What HFF costs beside FF and back-propagation: operations, bytes and time, not energy.
 
 Operations and bytes are counted from the sizes of dense layers; processor time, which does not
-depend on what else the machine does, and the memory of a training step are measured. Run by `python benchmarks/run_hff_claims.py`.
+depend on what else the machine does, and the memory of a training step are measured. Run by
+`python benchmarks/run_hff_claims.py`.
 """
 
 from collections.abc import Sequence
