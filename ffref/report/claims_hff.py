@@ -67,22 +67,25 @@ def study_figures(rows: Sequence[Row]) -> dict[str, Figure]:
 def _draw(rows: Sequence[Row], panels: Sequence[Panel]) -> Figure:
     figure = Figure(figsize=(1 + 3.4 * len(panels), 3.6), layout="constrained")
     bars = all(panel.x is None for panel in panels)
-    for panel, axes in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
-        drawn = [row for row in rows if row["measured"].get(panel.y) is not None]
-        if panel.x is None:
-            names = [row["case"] for row in drawn]
-            axes.barh(names, [row["measured"][panel.y] for row in drawn])
-            axes.invert_yaxis()
-        for row in drawn if panel.x is not None else ():
-            measured = row["measured"]
-            axes.plot(measured[panel.x], measured[panel.y], marker=".", label=row["case"])
+    grid = figure.subplots(1, len(panels), squeeze=False, sharey=bars)
+    for panel, axes in zip(panels, grid[0], strict=True):
+        for number, row in enumerate(rows):
+            measured, colour = row["measured"], f"C{number % 10}"
+            if measured.get(panel.y) is None:
+                continue
+            if panel.x is None:
+                axes.barh(row["case"], measured[panel.y], color="C0")
+                continue
+            found = measured[panel.x], measured[panel.y]
+            axes.plot(*found, marker=".", color=colour, label=row["case"])
         if panel.logarithmic:
             axes.set(xscale="log", yscale="log")
         words = panel.y.replace("_", " ")
         axes.set(title=words) if panel.x is None else axes.set(xlabel=panel.x, title=words)
         axes.grid(alpha=0.3)
-    if not bars:
-        figure.legend(
-            *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3
-        )
+    if bars:
+        grid[0, 0].invert_yaxis()
+    else:
+        lines = figure.axes[0].get_legend_handles_labels()
+        figure.legend(*lines, loc="outside lower center", ncols=3)
     return figure
