@@ -2,12 +2,13 @@
 
 A recipe is an algorithm, a data set and settings; `parameters` fit this project's budget of 45
 minutes on two cores, `full` adds what the source used where that is more. Results, with command,
-seed and time, stand in docs/results/ff.md.
+seed and time, stand in docs/results/ff.md and hff.md.
 """
 
 from typing import Any, NamedTuple
 
 from ffref.estimators import ESTIMATORS, Classifier
+from ffref.experiments.presets import PRESETS
 
 
 def _without(settings: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -69,9 +70,9 @@ _HFF_CONV = {
     "between_norm": "none",
     "label_smoothing": 0.05,
     "optimizer": "adamw",
-    "learning_rate_init": 0.002,
     "weight_decay": 0.02,
     "batch_size": 128,
+    "readout": "last",
 }
 
 
@@ -84,6 +85,15 @@ def _blocks(*sizes: tuple[int, int, int, int], **first: int) -> tuple[tuple[str,
     said[0] |= first
     return tuple(("block", choices) for choices in said)
 
+
+_HFF_SOURCE = "Sarode, Moser et al. (2026)"
+_HFF_CONV_MNIST = {
+    **_HFF_CONV,
+    # padded to 32 x 32 pixels, so that three halvings leave 4 x 4
+    "layers": _blocks((32, 2, 32, 4), (64, 2, 32, 4), (128, 2, 64, 2), padding=3),
+    "learning_rate_init": 0.003,
+    "warmup_steps": 200,
+}
 
 RECIPES = {
     "hinton-matlab": Recipe(
@@ -165,37 +175,69 @@ RECIPES = {
         },
         {},
     ),
+    "hff-mnist": Recipe(
+        "hff",
+        "mnist",
+        f"{_HFF_SOURCE}; network and settings are ours",
+        {**PRESETS["hff", "mnist"], "shift": 1, "max_iter": 20},
+        {"max_iter": 60},
+    ),
+    "hff-cifar": Recipe(
+        "hff",
+        "cifar10",
+        f"{_HFF_SOURCE}; network and settings are ours",
+        {
+            "hidden_layer_sizes": (2000, 2000, 2000),
+            "prototypes_per_class": 1,
+            "optimizer": "adamw",
+            "weight_decay": 0.01,
+            "batch_size": 256,
+            "standardize": True,
+            "shift": 2,
+            "flip": True,
+            "readout": "last",
+            "max_iter": 30,
+        },
+        {"max_iter": 60},
+    ),
     "hff-conv": Recipe(
         "hff",
         "mnist",
-        "Sarode, Moser et al. (2026); network and settings are ours",
-        {
-            **_HFF_CONV,
-            # padded to 32 x 32 pixels, so that three halvings leave 4 x 4
-            "layers": _blocks((32, 2, 32, 4), (64, 2, 32, 4), (128, 2, 64, 2), padding=3),
-            "shift": 2,
-            "warmup_steps": 200,
-            "max_iter": 15,
-        },
+        f"{_HFF_SOURCE}; network and settings are ours",
+        {**_HFF_CONV_MNIST, "shift": 2, "max_iter": 15},
+        {"max_iter": 60},
+    ),
+    "hff-conv-minute": Recipe(
+        "hff",
+        "mnist",
+        f"{_HFF_SOURCE}; as far as a minute of training goes",
+        {**_HFF_CONV_MNIST, "shift": 1, "warmup_steps": 100, "max_iter": 2},
         {},
+    ),
+    "hff-conv-fashion": Recipe(
+        "hff",
+        "fashion-mnist",
+        f"{_HFF_SOURCE}; network and settings are ours",
+        {**_HFF_CONV_MNIST, "shift": 1, "flip": True, "max_iter": 15},
+        {"max_iter": 60},
     ),
     "hff-conv-cifar": Recipe(
         "hff",
         "cifar10",
-        "Sarode, Moser et al. (2026); network and settings are ours",
+        f"{_HFF_SOURCE}; network and settings are ours",
         {
             **_HFF_CONV,
+            "learning_rate_init": 0.002,
             "layers": _blocks(
                 (96, 1, 64, 4), (128, 2, 64, 4), (256, 2, 64, 4), (384, 2, 64, 4), (512, 1, 128, 2)
             ),
             "standardize": True,
             "shift": 3,
             "flip": True,
-            "readout": "last",
             "warmup_steps": 400,
-            "max_iter": 20,
+            "max_iter": 10,
         },
-        {},
+        {"max_iter": 20},
     ),
     "hinton-recurrent": Recipe(
         "ff-recurrent",
