@@ -21,7 +21,6 @@ import subprocess
 import sys
 import threading
 import time
-import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,7 +34,7 @@ CLASSES = 10
 def make_step(kind, depth, units, batch):
     """A call that takes a training step as `fit` does, and the bytes that the state holds."""
     from ffref import BackpropClassifier, FFClassifier, HFFClassifier
-    from ffref.kernels import flush_subnormals
+    from ffref.experiments.step_memory import training_step
 
     classifiers = {"hff": HFFClassifier, "ff": FFClassifier, "backprop": BackpropClassifier}
     rng = np.random.default_rng(0)
@@ -44,18 +43,7 @@ def make_step(kind, depth, units, batch):
     settings = {"hidden_layer_sizes": (units,) * depth, "standardize": False, "random_state": 0}
     if kind == "backprop":
         settings["between_norm"] = "rms"
-    model = classifiers[kind](**settings).start(x, labels)
-    run = model._step(units, CLASSES).run
-    state = model.state_
-
-    def step():
-        nonlocal state
-        with np.errstate(all="ignore"), flush_subnormals():
-            state, _ = run(state, x, labels, rng=rng, learning_rate=1e-3, trained=range(depth))
-
-    arrays = [a for layer in state.network.layers for a in (*layer.weights, *layer.params)]
-    arrays += [a for memory in state.optimizer for slots in memory.slots for a in slots]
-    return step, sum(a.nbytes for a in arrays)
+    return training_step(classifiers[kind](**settings).start(x, labels), x, labels)
 
 
 def anonymous_bytes():
@@ -85,18 +73,10 @@ def rise_of_process(step, steps=5):
     return most[0]
 
 
-def peak_of_arrays(step):
-    """The most that NumPy and Python held during a step, above what they held before."""
-    tracemalloc.start()
-    begin, _ = tracemalloc.get_traced_memory()
-    step()
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return peak - begin
-
-
 def measure(arguments):
     """What a child finds out."""
+    from ffref.experiments.step_memory import peak_of_arrays
+
     step, held = make_step(arguments.kind, arguments.depth, arguments.units, arguments.batch)
     for _ in range(3):
         step()

@@ -9,47 +9,13 @@ batches and epochs for images of 784 pixels; other data take it too.
 """
 
 import argparse
-import json
 import os
-import platform
 from pathlib import Path
 
-import ffref
 from ffref.experiments import load_train_test
-from ffref.experiments.faust_studies import DIGITS, MNIST, all_cases, in_memory
-from ffref.kernels import get_threads
-
-
-def known(path):
-    """Rows of the file by what tells them apart."""
-    if not path.exists():
-        return {}
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {key(row): row for row in rows}
-
-
-def key(row):
-    return tuple(row[name] for name in ("study", "case", "seed", "data", "target", "full"))
-
-
-def shown(value):
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list):
-        return " ".join(map(shown, value)) if value else "-"
-    if isinstance(value, dict):
-        return "; ".join(f"{name} {shown(entry)}" for name, entry in value.items())
-    return "-" if value is None else str(value)
-
-
-def table(rows):
-    columns = list(rows[0]["measured"])
-    print(f"\n## {rows[0]['study']}\n")
-    print(f"| case | seed | {' | '.join(columns)} |")
-    print(f"| --- | --- | {' | '.join('---' for _ in columns)} |")
-    for row in rows:
-        cells = (shown(row["measured"].get(column)) for column in columns)
-        print(f"| {row['case']} | {row['seed']} | {' | '.join(cells)} |")
+from ffref.experiments.faust_studies import DIGITS, MNIST, all_cases
+from ffref.experiments.studies import in_memory
+from ffref.experiments.study_rows import chosen_cases, markdown, run_cases
 
 
 def arguments_of(words):
@@ -71,34 +37,16 @@ def main(words=None):
         target = in_memory(load_train_test(arguments.target, arguments.data_dir))
     data = in_memory(load_train_test(arguments.data, arguments.data_dir))
     cases = all_cases(data, MNIST if arguments.full else DIGITS, target=target)
-    names = list(dict.fromkeys(case.study for case in cases))
-    unknown = set(arguments.studies) - set(names)
-    if unknown:
-        parser.error(f"no study {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    out = Path(arguments.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    done, tables = known(out), {}
-    for case in cases:
-        for seed in range(arguments.seeds) if case.study in (arguments.studies or names) else ():
-            row = {
-                "study": case.study,
-                "case": case.name,
-                "seed": seed,
-                "data": arguments.data,
-                "target": arguments.target if case.study == "transfer" else None,
-                "full": arguments.full,
-            }
-            if key(row) not in done:
-                row["measured"] = case.run(seed)
-                row["where"] = (
-                    f"ffref {ffref.__version__}, {platform.processor()}, {get_threads()} threads"
-                )
-                with out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
-                done[key(row)] = row
-            tables.setdefault(case.study, []).append(done[key(row)])
-    for rows in tables.values():
-        table(rows)
+    try:
+        cases = chosen_cases(cases, arguments.studies)
+    except ValueError as error:
+        parser.error(str(error))
+
+    def facts(case):
+        other = arguments.target if case.study == "transfer" else None
+        return {"data": arguments.data, "target": other, "full": arguments.full}
+
+    print(markdown(run_cases(cases, Path(arguments.out), facts, seeds=arguments.seeds)))
 
 
 if __name__ == "__main__":

@@ -8,18 +8,15 @@ import pytest
 from benchmarks import run_faust_studies
 from ffref.data import load, stream_array
 from ffref.experiments import TrainTest
-from ffref.experiments.faust_studies import (
-    DIGITS,
-    MNIST,
+from ffref.experiments.faust_studies import DIGITS, MNIST, all_cases, layers_alike
+from ffref.experiments.studies import (
     UNTRAINED,
     Case,
     Settings,
     Task,
-    all_cases,
     build_classifier,
     class_halves,
     in_memory,
-    layers_alike,
     linear_readout_accuracy,
     share_of_each_class,
 )

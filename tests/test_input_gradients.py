@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ffref import BackpropClassifier, HFFClassifier
+from ffref import BackpropClassifier, FFClassifier, HFFClassifier
 from ffref.objectives.hff import hff_class_scores, hff_class_scores_vjp
 from ffref.training import LocalLayer
 from tests.independent.compare import (
@@ -12,6 +12,7 @@ from tests.independent.compare import (
     scaled_close,
     wrong_versions,
 )
+from tests.small_models import mixed_on_purpose
 from tests.test_estimators_blocks import model as blocks
 from tests.test_estimators_images import pictures
 
@@ -80,6 +81,30 @@ def test_readouts(readout):
     X, y = pictures()
     fitted = blocks(HFFClassifier, temperature=0.3, **READOUTS[readout]).fit(X, y)
     check(fitted, fitted._prepare(X[:4]).astype(np.float64), y[:4])
+
+
+LABELLED = {
+    "append": {"label_encoding": "append", "label_strength": 2.0, "readout": "sum"},
+    "overlay": {"label_encoding": "overlay", "readout": "last", "standardize": False},
+    "mean": {"label_encoding": "append", "goodness_function": "mean", "input_norm": "rms"},
+    "planes": {"label_encoding": "planes", "layers": (("conv", 2, 1, 4), ("dense", 6))},
+}
+
+
+@mixed_on_purpose
+@pytest.mark.parametrize("how", LABELLED)
+def test_of_forward_forward(how):
+    X, y = pictures()
+    fitted = blocks(FFClassifier, **(LAYERS["dense"] | LABELLED[how])).fit(X, y)
+    check(fitted, fitted._prepare(X[:4]).astype(np.float64), y[:4])
+
+
+def test_of_forward_forward_is_that_of_its_goodness():
+    X, y = pictures()
+    choices = LABELLED["append"] | {"readout": "softmax"}
+    fitted = blocks(FFClassifier, **(LAYERS["dense"] | choices)).fit(X, y)
+    with pytest.raises(ValueError, match="readout='sum'"):
+        fitted.input_gradient(X, y)
 
 
 @pytest.mark.parametrize("kind", [HFFClassifier, BackpropClassifier])

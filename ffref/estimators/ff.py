@@ -5,20 +5,27 @@ from functools import partial
 import numpy as np
 
 from ffref._checks import check_number, require
+from ffref.baselines import input_gradient, network_pass
+from ffref.estimators._gradients import InputGradients
 from ffref.estimators._labelled import LabelledSamples
 from ffref.estimators._parameters import classifier
 from ffref.estimators._readouts import ChosenGoodness
-from ffref.formulas import GOODNESS, warn_if_mixed
+from ffref.formulas import (
+    ALL_GOODNESS,
+    GOODNESS,
+    softmax_cross_entropy_grad,
+    warn_if_mixed,
+)
 from ffref.method import LayerPlace, OwnParams, setting
 from ffref.negatives import hybrid_negatives
 from ffref.objectives.ff import ff
 from ffref.objectives.peer import peer_initial_mean, with_peer_rule
 from ffref.training import Algorithm, contrastive, unsupervised
-from ffref.types import Array
+from ffref.types import Array, Labels
 
 
 @classifier
-class FFClassifier(ChosenGoodness, LabelledSamples):
+class FFClassifier(InputGradients, ChosenGoodness, LabelledSamples):
     """Forward-Forward: each layer tells samples with their true label from wrongly labelled ones.
 
     To predict, every label is tried, and the one of the highest goodness wins. Formula and
@@ -81,6 +88,8 @@ class FFClassifier(ChosenGoodness, LabelledSamples):
 
     def _warn_if_mixed(self, features: int, classes: int) -> None:
         """Warn once if goodness, threshold and norms are of different recipes."""
+        if self.goodness_function not in GOODNESS:  # where others start is not known
+            return
         norm = self.input_norm
         in_units = int(np.prod(self._input_shape(features, classes)))
         for place in self._places(features, classes):
@@ -92,7 +101,7 @@ class FFClassifier(ChosenGoodness, LabelledSamples):
             norm, in_units = self.between_norm, place.units
 
     def _algorithm(self, features: int, classes: int) -> Algorithm:
-        goodness = GOODNESS[self.goodness_function]
+        goodness = ALL_GOODNESS[self.goodness_function]
         units = [place.units for place in self._places(features, classes)]
         objectives = [ff(threshold=self._threshold(size), goodness=goodness) for size in units]
         if self.peer_strength:
@@ -110,6 +119,29 @@ class FFClassifier(ChosenGoodness, LabelledSamples):
             hard_labels=self.negatives == "hard",
             readout=self._readout_training() if self._has_softmax() else None,
         )
+
+    def _input_gradient(self, x: Array, labels: Labels) -> Array:
+        require(
+            self.readout != "softmax",
+            "the input gradient of Forward-Forward is that of its goodness; set readout='sum'",
+        )
+        network = self.state_.network
+        goodness = ALL_GOODNESS[self.goodness_function]
+        encoding = self._encoding(x.shape[1], len(self.classes_))
+        logits = self._class_logits(self._goodness(x))
+        d_logits = softmax_cross_entropy_grad(logits, labels) * x.dtype.type(len(x))
+        d_goodness = self._class_logits(d_logits)
+        d_x = np.zeros_like(x)
+        counted = range(len(network.layers))[self._layers_read()]
+        for label, slope in enumerate(d_goodness.T):
+            rows = encoding.write(x, np.full(len(x), label))
+            forward = network_pass(network, rows, training=False)
+            d_features = [
+                slope[:, None] * goodness.grad(passed.features) if depth in counted else None
+                for depth, passed in enumerate(forward.passed)
+            ]
+            d_x += encoding.pull_back(input_gradient(network, forward, d_features))
+        return d_x
 
     def _initial_params(self, rng: np.random.Generator, place: LayerPlace) -> OwnParams:
         if not self.peer_strength:

@@ -29,6 +29,8 @@ class LabelEncoding(NamedTuple):
     first_slot: Callable[[Array], int] | None
     """x -> column of the first class's slot; None where a label is more than one number"""
     classes: int
+    pull_back: Callable[[Array], Array]
+    """derivative in what `write` makes -> derivative in x; for chains that evaluate"""
 
 
 def one_hot(labels: Labels, classes: int, dtype: np.dtype) -> Array:
@@ -126,15 +128,18 @@ def bind_label_encoding(
         name in _ENCODINGS,
         f"label encoding must be one of {', '.join(_ENCODINGS)}, got {name!r}",
     )
-    write, write_neutral, first_slot = _ENCODINGS[name]
+    write, write_neutral, pull_back, first_slot = _ENCODINGS[name]
     if name == "planes" and image_shape is not None:
         write = partial(_flat, write, image_shape)
         write_neutral = partial(_flat, write_neutral, image_shape)
+        height, width, channels = image_shape
+        pull_back = partial(_flat, pull_back, (height, width, channels + classes))
     return LabelEncoding(
         partial(write, classes=classes, strength=strength),
         partial(write_neutral, classes=classes, strength=strength),
         first_slot,
         classes,
+        partial(pull_back, classes=classes),
     )
 
 
@@ -174,6 +179,18 @@ def _planes(images: Array, code: Array) -> Array:
     return np.concatenate([images, planes], axis=3)
 
 
+def _without_last(d_out: Array, *, classes: int) -> Array:
+    """Pull-back of labels in further columns or channels."""
+    return d_out[..., :-classes]
+
+
+def _without_overlaid(d_out: Array, *, classes: int) -> Array:
+    """Pull-back of labels over the first features: whatever stood there counts no more."""
+    d_x = d_out.copy()
+    d_x[:, :classes] = 0
+    return d_x
+
+
 def _flat(
     write: Callable[..., Array],
     shape: tuple[int, int, int],
@@ -194,8 +211,8 @@ def _neutral(batch: int, classes: int, strength: float, dtype: np.dtype) -> Arra
 
 
 _Write = Callable[..., Array]
-_ENCODINGS: dict[str, tuple[_Write, _Write, Callable[[Array], int] | None]] = {
-    "append": (append_label, append_neutral_label, lambda x: x.shape[1]),
-    "overlay": (overlay_label, overlay_neutral_label, lambda _x: 0),
-    "planes": (label_planes, neutral_label_planes, None),
+_ENCODINGS: dict[str, tuple[_Write, _Write, _Write, Callable[[Array], int] | None]] = {
+    "append": (append_label, append_neutral_label, _without_last, lambda x: x.shape[1]),
+    "overlay": (overlay_label, overlay_neutral_label, _without_overlaid, lambda _x: 0),
+    "planes": (label_planes, neutral_label_planes, _without_last, None),
 }

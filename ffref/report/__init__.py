@@ -1,5 +1,6 @@
 """Figures of a run, and of many; the report of runs."""
 
+from ffref.report.claims_hff import study_figures
 from ffref.report.comparison import write_comparison_figures
 from ffref.report.figures import (
     goodness_histograms,
@@ -21,6 +22,7 @@ __all__ = [
     "read_run",
     "run_folders",
     "save_figure",
+    "study_figures",
     "write_comparison_figures",
     "write_figures",
     "write_report",

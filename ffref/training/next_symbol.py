@@ -59,6 +59,7 @@ def window_encoding(classes: int) -> LabelEncoding:
         lambda windows: windows,
         lambda windows: windows.shape[1] - classes,
         classes,
+        lambda d_out: np.pad(d_out[:, :-classes], ((0, 0), (classes, 0))),
     )
 
 

@@ -2,7 +2,8 @@
 
 from ffref._version import __version__
 from ffref.cli.parsers.many import add_compare, add_sweep
-from ffref.cli.parsers.others import add_bench, add_data_sets, add_oracle
+from ffref.cli.parsers.oracle import add_oracle
+from ffref.cli.parsers.others import add_bench, add_data_sets
 from ffref.cli.parsers.runs import add_evaluate, add_predict, add_report
 from ffref.cli.parsers.shared import Parser
 from ffref.cli.parsers.train import add_train

@@ -1,4 +1,4 @@
-"""Flags of commands that train nothing: data, bench, oracle."""
+"""Flags of commands that train nothing: data, bench."""
 
 from ffref.cli.parsers.shared import Commands, add_command, add_data_dir, add_json
 
@@ -13,13 +13,6 @@ _BENCH_EXAMPLES = """examples:
   ffref bench --quick          the same with fewer sizes and calls, in seconds
   ffref bench --threads 1      ffref and NumPy on one thread
   ffref bench --json > f.json  all that was measured, as one JSON object
-"""
-
-_ORACLE_EXAMPLES = """examples:
-  ffref oracle list --family ff --dialect loewex    the cases of one dialect
-  ffref oracle compare ff/loewex/ordinary mine.npz  your arrays, named as docs/oracle.md says
-  ffref oracle diagnose ff/loewex/ordinary mine.npz known mistakes that would give these
-  ffref oracle precision ff/loewex/ordinary         how near ffref's own float64 comes
 """
 
 
@@ -56,30 +49,3 @@ def add_bench(commands: Commands) -> None:
         type=int,
         help="of ffref and of NumPy; default: all cores",
     )
-
-
-def add_oracle(commands: Commands) -> None:
-    """`ffref oracle`."""
-    oracle = add_command(
-        commands, "oracle", "check someone's values against 50-digit ones", _ORACLE_EXAMPLES
-    )
-    actions = oracle.add_subparsers(dest="action", metavar="ACTION", required=True)
-    listed = add_command(actions, "list", "cases, and the mistake that each catches")
-    listed.add_argument("--family", help="ff, hff or recurrent")
-    listed.add_argument("--dialect", help="paper, hinton_matlab, loewex, ...")
-    compare = add_command(actions, "compare", "compare arrays with a case's golden values")
-    compare.add_argument("case", help="family/dialect/name")
-    compare.add_argument("file", metavar="FILE.npz", help="your arrays, by name of the quantity")
-    add_json(compare)
-    diagnose = add_command(actions, "diagnose", "known mistakes that explain what differs")
-    diagnose.add_argument(
-        "pairs", nargs="+", metavar="CASE FILE.npz", help="a case and your arrays; several pairs"
-    )
-    for action in (compare, diagnose):
-        action.add_argument("--dtype", help="float64, float32 or bfloat16 (default: the file's)")
-        action.add_argument("--layout", help="out_in, NCHW, or both: out_in,NCHW")
-    precision = add_command(actions, "precision", "ulp and condition numbers of ffref itself")
-    precision.add_argument("case", nargs="?", help="family/dialect/name (default: all)")
-    precision.add_argument("--dtype", choices=("float64", "float32"), default="float64")
-    export = add_command(actions, "export", "compute golden values with 50 digits (minutes)")
-    export.add_argument("--out", metavar="FOLDER", required=True)
