@@ -19,7 +19,8 @@ from tests.mistaken.catalogue import MISTAKES, mistaken, text_of
 SUPPLIED = {
     "everything": None,
     "loss and gradients of parameters": (
-        "loss", "d_weight", "d_bias", "d_prototypes", "d_top_down",
+        "loss", "d_weight", "d_bias", "d_prototypes", "d_top_down", "d_factor", "d_projection",
+        "d_scale", "d_shift", "d_auxiliary_weight", "d_auxiliary_bias",
     ),
 }  # fmt: skip
 
@@ -77,7 +78,7 @@ def singles(which, dtype, sample):
 def pairs(sample):
     """Any two mistakes of a family: those that no case shows, and a sample's diagnoses."""
     shown, hidden = [], []
-    for family in ("ff", "hff", "recurrent"):
+    for family in sorted({family for mistake in MISTAKES for family in mistake.families}):
         of_family = [
             m for m in MISTAKES
             if family in m.families

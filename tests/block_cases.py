@@ -95,6 +95,13 @@ BLOCK_CASES = [
         batch=2,
         seed=13,
     ),
+    BlockCase(
+        "batch, groups, residual",
+        (2, 3, 4),
+        {"channels": 6, "groups": 2, "size": [3, 1], "padding": [1, 0], "residual": True},
+        batch=2,
+        seed=14,
+    ),
 ]
 
 

@@ -24,6 +24,11 @@ BAD = [
     (("block", {"channels": 3, "auxiliary": [4, 3]}), "3 x 3 cells must divide the 4 x 4 places"),
     (("block", {"channels": 1, "residual": True}), "a shortcut takes images of (4, 4, 2) to"),
     (("block", {"channels": 3, "pool": 3, "residual": True, "padding": 2}), None),
+    (
+        ("block", {"channels": 3, "groups": 0}),
+        "groups of layer 1 of layers must be a whole number",
+    ),
+    (("block", {"channels": 3, "groups": 2}), "2 groups must divide the 2 channels below the"),
     (("block", {"channels": 3, "pool": 5}), "layer 1 of layers: a window of 5 x 5 does not fit"),
 ]
 
@@ -61,6 +66,9 @@ def test_plan_and_first_weights():
         assert (ones == 1).all()
     for nought in (block.shift, block.auxiliary_bias, block.running_mean):
         assert not nought.any()
+    grouped = planned(BLOCK_CASES[-1])
+    assert grouped.shapes[0] == (3, 1, 2, 6)
+    assert grouped.inputs == 6  # of a unit: 3 x 1 pixels, 2 channels
     assert planned(BLOCK_CASES[8]).draw(np.random.default_rng(0), 2.0).scale.size == 0
 
 

@@ -30,9 +30,16 @@ from ffref.objectives.deeper_forward import (
     deeper_forward_loss_grad,
 )
 from ffref.objectives.ff import ff_loss, ff_loss_grad
+from ffref.training import layer_pass, local_grads
+from tests.block_cases import BlockCase, drawn
 from tests.gradient_checks import assert_gradients, assert_kept
 from tests.independent import scalar_similarity
-from tests.independent.compare import scaled_close
+from tests.independent.compare import (
+    central_difference,
+    difference_close,
+    scaled_close,
+    wrong_versions,
+)
 
 THETA = 0.8
 
@@ -296,3 +303,45 @@ def test_group_mean_and_its_pull_back_are_adjoint():
     x, d_out = rng.normal(size=(3, 12)), rng.normal(size=(3, 2))
     d_x = group_mean_vjp(d_out, units=12, places=3)
     assert (group_mean(x, classes=2, places=3) * d_out).sum() == pytest.approx((x * d_x).sum())
+
+
+# -- on blocks with groups, where the classes' channels never meet --------------------------------
+
+GROUPED = BlockCase(
+    "groups",
+    (2, 3, 6),
+    {"channels": 6, "groups": 3, "size": [3, 1], "padding": [1, 0]},
+    2,
+    seed=15,
+)
+
+
+@pytest.mark.parametrize("name", ["cwc", "deeper_forward"])
+def test_local_gradients_through_a_grouped_block(name):
+    layer, x = drawn(GROUPED)
+    objective = {"cwc": cwc, "deeper_forward": deeper_forward}[name](classes=3, places=6)
+    context = labelled_context(np.array([2, 0]), np.dtype(float))
+
+    def loss(weight):
+        moved = layer._replace(weights=layer.weights._replace(weight=weight))
+        features = layer_pass(moved, x, training=True).features
+        return objective.loss(features, context, ())
+
+    d_weight = local_grads(layer, x, context, objective)[0].d_weight
+    differences = central_difference(loss, layer.weights.weight)
+    assert d_weight.shape == (3, 1, 2, 6)
+    assert difference_close(d_weight, differences)
+    for what, wrong in wrong_versions(d_weight):
+        assert not difference_close(wrong, differences), what
+
+
+def test_a_class_sees_the_channels_of_its_group_alone():
+    layer, x = drawn(GROUPED)
+    moved = x.reshape(2, 2, 3, 6).copy()
+    moved[..., 2:4] += 1.0
+    before, after = (
+        cwc_goodness(layer_pass(layer, rows, training=True).features, classes=3, places=6)
+        for rows in (x, moved.reshape(x.shape))
+    )
+    np.testing.assert_array_equal(before[:, [0, 2]], after[:, [0, 2]])
+    assert (before[:, 1] != after[:, 1]).all()

@@ -17,7 +17,6 @@ FIGURES = {
     algorithm: {"learning_curves.png", "goodness_histograms.png"} for algorithm in ALGORITHMS
 }
 FIGURES["hff"].add("prototypes.png")
-FIGURES["scff"].remove("goodness_histograms.png")  # no layer sees a class
 
 
 @pytest.fixture(scope="module", params=ALGORITHMS)

@@ -94,7 +94,7 @@ def test_export_writes_what_is_there_already(tmp_path, monkeypatch, capsys):
     from ffref.oracle import making as module
 
     case = find_case(ID)
-    monkeypatch.setattr(module, "defined_cases", lambda: iter([case._replace(golden={})]))
+    monkeypatch.setattr(module, "defined_cases", lambda family: iter([case._replace(golden={})]))
     assert main(["oracle", "export", "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{ID}: 12 quantities agree; new\n"
     assert main(["oracle", "export", "--out", str(tmp_path)]) == 0

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 import ffref
-from ffref import BackpropClassifier, FFClassifier, HFFClassifier, MonoForwardClassifier
+from ffref import (
+    BackpropClassifier,
+    CwCClassifier,
+    DeeperForwardClassifier,
+    FFClassifier,
+    HFFClassifier,
+    MonoForwardClassifier,
+)
 from tests.cli_support import checkpoint_arrays, history, run_well
 from tests.small_models import outputs, same
 from tests.test_estimators_images import SHAPE, pictures
@@ -49,6 +56,24 @@ def test_it_learns(kind):
     assert fitted.goodness(X_test).shape == (300, 3)
     # means of the grid's cells, or what the auxiliary convolution makes of them: one cell of 8
     assert fitted.transform(X_test).shape == (300, 8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "layers", "norm"),
+    [
+        (CwCClassifier, [{"channels": 6}, {"channels": 12, "groups": 3, "pool": [1, 2]}], "none"),
+        (DeeperForwardClassifier, [{"channels": n, "norm": "none", "residual": True}
+                                   for n in (6, 12)], "layer"),
+    ],
+)  # fmt: skip
+def test_channels_that_belong_to_classes_learn(kind, layers, norm):
+    X, y = pictures(300)
+    blocks = tuple(("block", choices) for choices in layers)
+    fitted = kind(
+        layers=blocks, image_shape=SHAPE, max_iter=15, batch_size=32, between_norm=norm,
+        learning_rate_init=0.01, random_state=0,
+    ).fit(X, y)  # fmt: skip
+    assert fitted.score(*pictures(300, seed=1)) > 0.9
 
 
 @each_kind

@@ -307,7 +307,16 @@ def test_layers_that_cannot_be(words, says, folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["hinton-local", "hinton-cifar", "ff-conv", "hff-conv", "hff-conv-cifar"]
+    "name",
+    [
+        "hinton-local",
+        "hinton-cifar",
+        "ff-conv",
+        "hff-conv",
+        "hff-conv-cifar",
+        "cwc-mnist",
+        "deeper-forward-mnist",
+    ],
 )
 def test_recipes_have_layers_of_their_own(name, folder):
     recipe = RECIPES[name]

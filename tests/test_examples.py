@@ -1,6 +1,7 @@
 """Every example runs and prints numbers."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+import ffref
+from ffref.estimators import ESTIMATORS
 
 ROOT = Path(__file__).parents[1]
 
@@ -58,6 +62,40 @@ def test_example_runs(example, tmp_path):
     assert done.returncode == 0, done.stderr
     assert re.search(r"\d\.\d", done.stdout)
     FURTHER.get(example.stem, lambda text, folder: None)(done.stdout, tmp_path)
+
+
+PAPERS = sorted((ROOT / "examples" / "papers").glob("*.py"))
+each_paper = pytest.mark.parametrize("example", PAPERS, ids=lambda path: path.stem)
+
+
+def test_every_paper_has_an_example():
+    algorithms = {name.replace("-", "_") for name in ESTIMATORS} - {"backprop", "ff_text"}
+    assert {path.stem for path in PAPERS} == (algorithms - {"ff_recurrent"}) | {"recurrent"}
+    for path in PAPERS:
+        page = re.search(r"^Page: (\S+\.md)\.", path.read_text(), re.MULTILINE)[1]
+        assert (ROOT / page).is_file()
+
+
+@each_paper
+def test_example_of_a_paper_runs_on_little(example, monkeypatch, capsys):
+    (X, y), (X_test, y_test) = (
+        ffref.data.load("digits", split=part) for part in ("train", "test")
+    )
+    few = {"train": (X[:150], y[:150]), "test": (X_test[:50], y_test[:50])}
+    monkeypatch.setattr(ffref.data, "load", lambda name, split="train": few[split])
+    script = runpy.run_path(str(example))
+    sizes = (20,) * len(script["Settings"]().hidden_layer_sizes)
+    script["main"](script["Settings"](hidden_layer_sizes=sizes, epochs=1))
+    assert re.search(r"\d\.\d", capsys.readouterr().out)
+
+
+@each_paper
+@pytest.mark.slow
+def test_example_of_a_paper_learns(example, capsys):
+    runpy.run_path(str(example), run_name="__main__")
+    printed = capsys.readouterr().out
+    accuracies = [float(share) for share in re.findall(r"accuracy ([01]\.\d+)", printed)]
+    assert max(accuracies) > 0.9
 
 
 def test_example_of_one_step_lowers_the_loss(tmp_path):

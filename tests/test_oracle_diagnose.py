@@ -98,11 +98,25 @@ PAIRS = [
     ("recurrent/paper/ordinary", "damping swapped", "above not normalised"),
     ("recurrent/pff/ordinary", "sign of goodness", "gated"),
 ]
+MORE_PAIRS = [
+    ("symba/paper/no-partner", "mean over rows for pairs", "factor 2 of the square left out"),
+    ("cumulative/free_riding/gated", "gate turned", "negatives give no gradient"),
+    ("cumulative/free_riding/depth-scaled", "depth from 1", "gradient ascends"),
+    ("faust/reconstruction/some-members", "-1 is the last row", "negatives detached"),
+    ("block/reconstruction/everything", "biased running variance", "1/pixels left out"),
+    ("cwc/pvn/ordinary", "others summed", "d_bias left out"),
+    ("distance-forward/reconstruction/margin", "margin's sign", "decay swapped"),
+    ("mono-forward/paper/smoothing", "no smoothing", "projection alone learns"),
+]
+"""Of the families that came later; slow."""
 
 
 @pytest.mark.parametrize(
     ("id_", "first", "second"),
-    [pytest.param(*p, marks=pytest.mark.slow if i % 2 else ()) for i, p in enumerate(PAIRS)],
+    [
+        *(pytest.param(*p, marks=pytest.mark.slow if i % 2 else ()) for i, p in enumerate(PAIRS)),
+        *(pytest.param(*p, marks=pytest.mark.slow) for p in MORE_PAIRS),
+    ],
 )
 def test_two_mistakes_are_found_together(id_, first, second):
     case = find_case(id_)

@@ -17,7 +17,8 @@ from tests.independent.precision import exact as nested
 from tests.independent.precision import rounded as nested_rounded
 
 FAST = ["ff/paper/one-unit", "ff/paper/one-row", "recurrent/pff/silent-units",
-        "hff/reconstruction/one-row", "ff/loewex/silent-units"]  # fmt: skip
+        "hff/reconstruction/one-row", "ff/loewex/silent-units",
+        "symba/paper/one-pair"]  # fmt: skip
 
 
 def fresh(case):
@@ -175,7 +176,7 @@ def test_without_mpmath_golden_values_are_read_all_the_same():
 import sys
 sys.modules["mpmath"] = None
 from ffref import oracle
-assert len(oracle.cases()) == 75
+assert len(oracle.cases()) == 139
 try:
     import ffref.oracle.truth
 except ImportError as error:

@@ -40,7 +40,11 @@ def normalised(a, name, tensors, training):
 def block_in_torch(x, tensors, form, training):
     """(activity, features) as flat rows; the auxiliary convolution comes before the average."""
     a = functional.conv2d(
-        x, tensors["weight"].permute(3, 2, 0, 1), stride=form.stride, padding=form.padding
+        x,
+        tensors["weight"].permute(3, 2, 0, 1),
+        stride=form.stride,
+        padding=form.padding,
+        groups=form.groups,
     )
     z = normalised(a, form.norm, tensors, training)
     if tensors["scale"].numel():

@@ -2,22 +2,56 @@
 
 import pytest
 
-from ffref.oracle import cases, check, compare, diagnose, find_case, locality
-from tests.torch_oracle import run, torch
+from ffref.oracle import cases, check, compare, diagnose, find_case, locality, run_adapter
+from ffref.oracle.adapters import PyTorch
+from ffref.oracle.instances import RANDOM, random_case
 
 pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
 
 CASES = cases()
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_autograd_agrees(case):
-    for dtype in (torch.float64, torch.float32, torch.bfloat16):
-        mine = run(case, dtype)
-        report = check(case, mine)
-        assert report.dtype == str(dtype).removeprefix("torch.")
-        if dtype != torch.bfloat16:
+    for dtype in ("float64", "float32", "bfloat16"):
+        adapter = PyTorch(dtype)
+        assert adapter.supports(case.spec) is True
+        report = check(case, adapter.run(case), layout=adapter.layout)
+        assert report.dtype == dtype
+        assert not report.named("not supplied")
+        if dtype != "bfloat16":
             assert report.checked == len(case.golden)
+
+
+@pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("family", RANDOM)
+def test_correct_code_is_never_called_wrong(family, count):
+    drawn = [random_case(family, seed) for seed in range(count)]
+    for dtype in ("float64", "float32", "bfloat16"):
+        summary = run_adapter(PyTorch(dtype), drawn)
+        assert summary.ok, summary
+        assert len(summary.named("passed")) == count
+
+
+def test_a_step_of_ones_own():
+    def step(spec, given, keep):
+        x = given["x"] / (given["x"].norm(dim=1, keepdim=True) + spec.norm.eps)
+        hidden = keep("activity", torch.relu(torch.nn.functional.linear(
+            x, given["weight"], given["bias"])))  # fmt: skip
+        logit = hidden.square().mean(1) - spec.threshold
+        return torch.nn.functional.softplus(-given["polarity"] * logit).mean()
+
+    def doubled(spec, given, keep):
+        return 2 * step(spec, given, keep)
+
+    case = find_case("ff/pezeshki/ordinary")
+    assert run_adapter(PyTorch(steps={"ff": step}), [case]).checks == 5
+    summary = run_adapter(PyTorch(steps={"ff": doubled}), [case])
+    assert summary.outcomes[0].reason == "loss is wrong"
+    assert PyTorch(steps={"ff": step}).supports(find_case("hff/reconstruction/cold").spec) == (
+        "no step of the family hff"
+    )
 
 
 def test_a_linear_layer_of_torch_has_its_weight_transposed():

@@ -37,3 +37,22 @@ def test_from_your_own_images(capsys):
     assert float(re.search(r"accuracy ([0-9.]+)%", printed)[1]) > 85
     assert "['seven']" in printed
     assert saved.splitlines()[1].split(",")[0] == predicted.splitlines()[1].split(",")[0]
+
+
+@pytest.mark.usefixtures("_folder")
+def test_first_steps(monkeypatch, capsys):
+    drawn = []  # figures and page: tests/test_cli_report.py
+    monkeypatch.setattr(
+        "ffref.cli.report.write_report", lambda runs, folder, tell: drawn.extend(runs) or folder
+    )
+    first, evaluated, second, reported = run_blocks(ROOT / "docs" / "tutorial.md")
+    assert first.startswith("hff on digits: 1437 training and 360 test samples")
+    assert second.startswith("ff on digits: 1437 training and 360 test samples")
+    assert [run.title for run in drawn] == ["hff on digits", "ff on digits"]
+    of_hff = re.match(r"accuracy ([0-9.]+%)", evaluated)[1]
+    assert f"first: {of_hff} on 360 samples" in reported
+    printed = capsys.readouterr().out
+    accuracies = [float(share) for share in re.findall(r"accuracy ([0-9.]+)%", printed)]
+    assert len(accuracies) == 2
+    assert min(accuracies) > 90
+    assert "(2, 1, 10)" in printed

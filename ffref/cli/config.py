@@ -6,6 +6,7 @@ same parser; flags that are typed as well win.
 
 import json
 import re
+import shlex
 import tomllib
 from argparse import Namespace
 from collections.abc import Sequence
@@ -77,7 +78,9 @@ def to_toml(algorithm: str, options: Namespace, data: str) -> str:
         if hasattr(options, flag.parameter):
             settings[flag.names[0].lstrip("-")] = _plain(getattr(options, flag.parameter))
     lines = [f"{name.replace('_', '-')} = {_value(value)}" for name, value in settings.items()]
-    return "\n".join(["# ffref train --config THIS_FILE", *lines]) + "\n"
+    typed = re.sub(r"[\x00-\x1f\x7f]", " ", shlex.join(["ffref", *options.words]))
+    head = [f"# {typed}", "# the same again: ffref train --config THIS_FILE"]
+    return "\n".join([*head, *lines]) + "\n"
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  what a flag can be

@@ -1,7 +1,7 @@
 """What classifiers of locally trained layers share."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from ffref.data import chosen_rows
 from ffref.estimators._parameters import classifier
 from ffref.estimators._readouts import LayerReadout
 from ffref.estimators._validation import check_targets, encode_labels, labels_of
-from ffref.formulas.diagnostics import LayerDiagnostics
+from ffref.formulas.diagnostics import LayerDiagnostics, layer_diagnostics
 from ffref.layers import (
     PlannedLayer,
     plan_layers,
@@ -24,11 +24,12 @@ from ffref.training import (
     Network,
     Step,
     TrainingState,
-    diagnose,
+    Watched,
     hidden_representation,
     layer_scores,
     local_step,
     take_census,
+    watch,
 )
 from ffref.types import Array
 
@@ -131,13 +132,20 @@ class LocalClassifier(LayerReadout):
 
         Samples of classes that the classifier does not know are left out.
         """
+        return [layer_diagnostics(*seen) for seen in self.watch(X, y)]
+
+    def watch(self, X: Any, y: Any = None) -> Iterator[Watched]:
+        """What each layer makes of the first 2,000 samples, with negatives as in training.
+
+        Samples of classes that the classifier does not know are left out.
+        """
         x = self._prepare_all(self._check_predict_argument(X))
         target = check_targets(labels_of(X, y), len(x))
         known = np.isin(target, self.classes_)
         labels = encode_labels(target[known], self.classes_, type(self).__name__)
         rng = np.random.default_rng([self.seed_, 2])
         rows = chosen_rows(x, known)
-        return diagnose(self._fitted_algorithm(), self.state_.network, rows, labels, rng=rng)
+        return watch(self._fitted_algorithm(), self.state_.network, rows, labels, rng=rng)
 
     def _fitted_algorithm(self) -> Algorithm:
         return self._algorithm(self.n_features_in_, len(self.classes_))

@@ -7,7 +7,7 @@ import numpy as np
 from ffref._checks import check_number, check_positive, require
 from ffref.estimators._base import ChosenStart, Classifier
 from ffref.estimators._parameters import classifier
-from ffref.formulas import GOODNESS
+from ffref.formulas import ALL_GOODNESS
 from ffref.layers import Readout, zero_readout
 from ffref.method import setting
 from ffref.training import (
@@ -139,7 +139,7 @@ class Thresholded(SoftmaxReadout):
     )
 
     def _goodness_name(self) -> str:
-        """Of the goodness: a name in `GOODNESS`."""
+        """Of the goodness: a name in `ALL_GOODNESS`."""
         return "sum"
 
     def thresholds(self) -> list[float]:
@@ -171,8 +171,9 @@ class ChosenGoodness(Thresholded):
         default="sum",
         help="of squared activity",
         more="{sum, units, rms} and {mean, 1 to 2, rms} go together; {mean, 2, l2} starts far "
-        "below its threshold and wants a learning rate of about 0.03.",
-        choices=tuple(GOODNESS),
+        "below its threshold and wants a learning rate of about 0.03. The last five are a public "
+        "benchmark's: `ffref.formulas.benchmark_goodness`.",
+        choices=tuple(ALL_GOODNESS),
         shapes=True,
         flags=("--goodness",),
     )

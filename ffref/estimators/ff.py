@@ -10,7 +10,12 @@ from ffref.estimators._gradients import InputGradients
 from ffref.estimators._labelled import LabelledSamples
 from ffref.estimators._parameters import classifier
 from ffref.estimators._readouts import ChosenGoodness
-from ffref.formulas import GOODNESS, softmax_cross_entropy_grad, warn_if_mixed
+from ffref.formulas import (
+    ALL_GOODNESS,
+    GOODNESS,
+    softmax_cross_entropy_grad,
+    warn_if_mixed,
+)
 from ffref.method import LayerPlace, OwnParams, setting
 from ffref.negatives import hybrid_negatives
 from ffref.objectives.ff import ff
@@ -83,6 +88,8 @@ class FFClassifier(InputGradients, ChosenGoodness, LabelledSamples):
 
     def _warn_if_mixed(self, features: int, classes: int) -> None:
         """Warn once if goodness, threshold and norms are of different recipes."""
+        if self.goodness_function not in GOODNESS:  # where others start is not known
+            return
         norm = self.input_norm
         in_units = int(np.prod(self._input_shape(features, classes)))
         for place in self._places(features, classes):
@@ -94,7 +101,7 @@ class FFClassifier(InputGradients, ChosenGoodness, LabelledSamples):
             norm, in_units = self.between_norm, place.units
 
     def _algorithm(self, features: int, classes: int) -> Algorithm:
-        goodness = GOODNESS[self.goodness_function]
+        goodness = ALL_GOODNESS[self.goodness_function]
         units = [place.units for place in self._places(features, classes)]
         objectives = [ff(threshold=self._threshold(size), goodness=goodness) for size in units]
         if self.peer_strength:
@@ -119,7 +126,7 @@ class FFClassifier(InputGradients, ChosenGoodness, LabelledSamples):
             "the input gradient of Forward-Forward is that of its goodness; set readout='sum'",
         )
         network = self.state_.network
-        goodness = GOODNESS[self.goodness_function]
+        goodness = ALL_GOODNESS[self.goodness_function]
         encoding = self._encoding(x.shape[1], len(self.classes_))
         logits = self._class_logits(self._goodness(x))
         d_logits = softmax_cross_entropy_grad(logits, labels) * x.dtype.type(len(x))

@@ -8,7 +8,7 @@ from ffref._checks import check_count, check_number, require
 from ffref.estimators._parameters import classifier
 from ffref.estimators._readouts import ChosenGoodness
 from ffref.estimators._samples import PlainSamples
-from ffref.formulas import GOODNESS
+from ffref.formulas import ALL_GOODNESS
 from ffref.method import setting
 from ffref.objectives.ff import ff
 from ffref.training import Step, TrainingState, in_blocks, initial_optimizer_states
@@ -86,7 +86,7 @@ class FFRecurrentClassifier(PlainSamples, ChosenGoodness):
         )
 
     def _recurrence(self) -> Recurrence:
-        goodness = GOODNESS[self.goodness_function]
+        goodness = ALL_GOODNESS[self.goodness_function]
         return Recurrence(
             [ff(threshold=theta, goodness=goodness) for theta in self.thresholds()],
             goodness,

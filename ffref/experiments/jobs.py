@@ -203,17 +203,32 @@ def _nearest_mean_accuracy(classifier: Classifier, data: TrainTest) -> float:
 
 
 def _separation(classifier: Classifier, data: TrainTest) -> list[float | None]:
+    known = np.isin(data.y_test, classifier.classes_)
+    scores: Array = classifier.readout_goodness(data.X_test)[0]
+    index = np.searchsorted(classifier.classes_, data.y_test[known])
+    return separation_by_layer(scores[:, known], index)
+
+
+def separation_by_layer(scores: Array, index: np.ndarray) -> list[float | None]:
     """Of each layer that scores classes: its margin's mean over its standard deviation.
 
     The margin is the true class's goodness less the mean of the others'; in units of its own
     spread it means the same for every kind of goodness. None where it has no spread.
+
+    Parameters
+    ----------
+    scores : (layers, samples, classes)
+    index : (samples,) of the true class
+
+    Examples
+    --------
+    >>> scores = np.array([[[3.0, 0.0], [0.0, 1.0]]])  # margins 3 and 1
+    >>> separation_by_layer(scores, np.array([0, 1]))
+    [2.0]
     """
-    known = np.isin(data.y_test, classifier.classes_)
-    scores: Array = classifier.readout_goodness(data.X_test)[0]
-    index = np.searchsorted(classifier.classes_, data.y_test[known])
     found: list[float | None] = []
     for layer in scores:
-        of_layer = layer[known].astype(np.float64)
+        of_layer = layer.astype(np.float64)
         own = of_layer[np.arange(len(index)), index]
         margin = own - (of_layer.sum(axis=1) - own) / (of_layer.shape[1] - 1)
         spread = float(margin.std())

@@ -1,7 +1,8 @@
 """Settings that suit a data set, where they differ from a classifier's defaults.
 
 Chosen on validation data, and overridden by any flag. A pair that is not listed uses the
-classifier's own defaults. FF's next relatives have its presets, not tuned for themselves.
+classifier's own defaults. FF's next relatives have its presets, and methods of one pass a
+common one for images of MNIST's kind, not tuned for themselves; recipes are.
 """
 
 from typing import Any
@@ -31,6 +32,14 @@ _BACKPROP_MNIST = {
     "between_norm": "rms",
     "max_iter": 10,
 }
+_ONE_PASS_MNIST = {**_MNIST_LIKE, "hidden_layer_sizes": (500, 500), "max_iter": 10}
+_SCFF_MNIST = {
+    "standardize": False,
+    "hidden_layer_sizes": (500, 500),
+    "batch_size": 100,
+    "max_iter": 10,
+}
+_RECURRENT_MNIST = {**_MNIST_LIKE, "learning_rate_init": 0.003, "steps": 5, "max_iter": 10}
 _PREDICTIVE_CODING_MNIST = {**_BACKPROP_MNIST, "between_norm": "none"}
 
 PRESETS: dict[tuple[str, str], dict[str, Any]] = {
@@ -51,3 +60,8 @@ PRESETS: dict[tuple[str, str], dict[str, Any]] = {
 for _relative in ("symba", "cumulative", "layer-collaboration"):
     for _data in ("digits", "mnist", "fashion-mnist"):
         PRESETS[_relative, _data] = PRESETS["ff", _data]
+for _data in ("mnist", "fashion-mnist"):
+    for _relative in ("mono-forward", "faust", "cwc", "deeper-forward", "distance-forward"):
+        PRESETS[_relative, _data] = _ONE_PASS_MNIST
+    PRESETS["scff", _data] = _SCFF_MNIST
+    PRESETS["ff-recurrent", _data] = _RECURRENT_MNIST

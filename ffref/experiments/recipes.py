@@ -2,7 +2,7 @@
 
 A recipe is an algorithm, a data set and settings; `parameters` fit this project's budget of 45
 minutes on two cores, `full` adds what the source used where that is more. Results, with command,
-seed and time, stand in docs/results/ff.md and hff.md.
+seed and time, stand in docs/results/ff.md, hff.md and relatives.md.
 """
 
 from typing import Any, NamedTuple
@@ -94,6 +94,76 @@ _HFF_CONV_MNIST = {
     "learning_rate_init": 0.003,
     "warmup_steps": 200,
 }
+_FAUST_SOURCE = "Gong et al. (2025), arXiv:2509.08697; loss, network and settings are ours"
+_FAUST_MNIST = {
+    "standardize": False,
+    "input_norm": "rms",
+    "hidden_layer_sizes": (1000, 1000),
+    "readout": "last",
+    "shift": 1,
+    "batch_size": 128,
+    "max_iter": 12,
+}
+_FAUST_CIFAR = {
+    "standardize": True,
+    "hidden_layer_sizes": (1500, 1500),
+    "readout": "last",
+    "shift": 2,
+    "flip": True,
+    "optimizer": "adamw",
+    "weight_decay": 0.01,
+    "batch_size": 128,
+    "max_iter": 14,
+}
+_SCFF_MNIST = {
+    "standardize": False,
+    "hidden_layer_sizes": (2000, 2000),
+    "readout_rate_factor": 10.0,
+    "shift": 1,
+    "batch_size": 100,
+    "max_iter": 10,
+}
+_CWC_MNIST = {
+    "standardize": False,
+    "between_norm": "none",
+    "shift": 1,
+    "readout": "last",
+    "learning_rate_init": 0.01,
+    "batch_size": 128,
+    "max_iter": 9,
+}
+_DEEPER_FORWARD_MNIST = {
+    **_CWC_MNIST,
+    "between_norm": "layer",
+    "readout": "sum",
+    "learning_rate_init": 0.003,
+}
+_SAME_NETWORK = {
+    "standardize": False,
+    "input_norm": "rms",
+    "between_norm": "none",
+    "hidden_layer_sizes": (500, 500),
+    "batch_size": 100,
+    "max_iter": 10,
+}
+"""Of back-propagation and predictive coding, which are to be compared."""
+
+
+def _cfse(*channels: int) -> tuple[tuple[str, Any], ...]:
+    """CwC's pairs of blocks: an ordinary convolution, then a grouped one that is pooled."""
+    return tuple(
+        ("block", {"channels": size, **({"groups": 10, "pool": 2} if number % 2 else {})})
+        for number, size in enumerate(channels)
+    )
+
+
+def _residual(*sizes: tuple[int, int]) -> tuple[tuple[str, Any], ...]:
+    """DeeperForward's blocks of (channels, pool): a shortcut, and no norm but between blocks."""
+    return tuple(
+        ("block", {"channels": channels, "pool": pool, "norm": "none", "residual": True})
+        for channels, pool in sizes
+    )
+
 
 RECIPES = {
     "hinton-matlab": Recipe(
@@ -250,6 +320,45 @@ RECIPES = {
             "max_iter": 15,
         },
         {"steps": 8, "max_iter": 60},
+    ),
+    "faust-mnist": Recipe("faust", "mnist", _FAUST_SOURCE, _FAUST_MNIST, {"max_iter": 60}),
+    "faust-cifar": Recipe(
+        "faust",
+        "cifar10",
+        _FAUST_SOURCE,
+        _FAUST_CIFAR,
+        {"max_iter": 100, "hidden_layer_sizes": (2000, 2000)},
+    ),
+    "scff-mnist": Recipe(
+        "scff",
+        "mnist",
+        "Chen et al. (2025), arXiv:2409.11593; schedule and readout are ours",
+        _SCFF_MNIST,
+        {"max_iter": 60},
+    ),
+    "cwc-mnist": Recipe(
+        "cwc",
+        "mnist",
+        "Papachristodoulou et al. (2024), arXiv:2312.12668, with fewer channels",
+        {**_CWC_MNIST, "layers": _cfse(20, 60, 120, 240)},
+        {"layers": _cfse(20, 80, 240, 480), "max_iter": 36},
+    ),
+    "deeper-forward-mnist": Recipe(
+        "deeper-forward",
+        "mnist",
+        "Sun et al. (2025), ICLR, at second hand; network and settings are ours",
+        {**_DEEPER_FORWARD_MNIST, "layers": _residual((20, 1), (60, 2), (60, 1), (120, 2))},
+        {"layers": _residual((40, 1), (80, 2), (160, 1), (320, 2)), "max_iter": 36},
+    ),
+    "predictive-coding-mnist": Recipe(
+        "predictive-coding",
+        "mnist",
+        "Whittington and Bogacz (2017); network and settings are ours",
+        _SAME_NETWORK,
+        {"max_iter": 30},
+    ),
+    "backprop-mnist": Recipe(
+        "backprop", "mnist", "none: the yardstick", _SAME_NETWORK, {"max_iter": 30}
     ),
     "hinton-text": Recipe("ff-text", "moby-dick", _TEXT_SOURCE, _TEXT, {}),
     "hinton-text-self-generated": Recipe(

@@ -1,6 +1,5 @@
 """One run: data, classifier, epochs, checkpoints, test."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
@@ -36,6 +35,7 @@ from ffref.layers import ROWS_AT_ONCE
 from ffref.training import DivergenceError, EpochRecord, check_state
 from ffref.training.checkpoint import CHECKPOINT, PREVIOUS
 from ffref.training.files import remove_leftovers
+from ffref.types import Array
 
 CHECKPOINT_MINUTES = 10.0
 """Within an epoch, a checkpoint is written whenever so much time has passed."""
@@ -219,6 +219,48 @@ def _last_good(run: Run) -> str:
     return f"the last good checkpoint is {path}, of {trained_so_far(load(path))}"
 
 
+class Predicted(NamedTuple):
+    """Classes by each layer alone, by layers added up, by each readout; (samples,) each."""
+
+    layers: tuple[np.ndarray, ...]
+    summed: tuple[np.ndarray, ...]
+    """by the scores of each layer and all below it, added"""
+    readouts: dict[str, np.ndarray]
+
+
+def predict_all(
+    classifier: Classifier, X: Samples, progress: Callable[[int, int], None] | None = None
+) -> Predicted:
+    """Predict by every layer and every readout; `progress` is called with (done, samples)."""
+    found: list[list[np.ndarray]] = []
+    done = 0
+    for rows in blocks(X, ROWS_AT_ONCE):
+        scores, readouts = classifier.readout_goodness(rows)
+        every: list[Array] = [*scores, *scores.cumsum(axis=0), *readouts.values()]
+        found.append([classifier.classes_[goodness.argmax(axis=1)] for goodness in every])
+        done += len(rows)
+        if progress is not None:
+            progress(done, len(X))
+    joined = tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+    count = len(scores)
+    named = dict(zip(readouts, joined[2 * count :], strict=True))
+    return Predicted(joined[:count], joined[count : 2 * count], named)
+
+
+def own_readout(classifier: Classifier) -> str:
+    """Name of the readout that the classifier predicts by."""
+    return getattr(classifier, "readout", "last")
+
+
+def check_knows_labels(classifier: Classifier, y: np.ndarray) -> None:
+    """Refuse samples of which the classifier knows no class."""
+    require(
+        bool(np.isin(y, classifier.classes_).any()),
+        f"none of the labels is a class of this run: it knows "
+        f"{classifier.classes_[:10].tolist()}, got {np.unique(y)[:10].tolist()}",
+    )
+
+
 def evaluate(
     classifier: Classifier,
     X: Samples,
@@ -234,42 +276,27 @@ def evaluate(
     ValueError
         If no label is one that the classifier knows.
     """
-    require(
-        bool(np.isin(y, classifier.classes_).any()),
-        f"none of the labels is a class of this run: it knows "
-        f"{classifier.classes_[:10].tolist()}, got {np.unique(y)[:10].tolist()}",
-    )
-    right, layers, readouts = _right(classifier, X, y, progress)
-    own = getattr(classifier, "readout", "last")
+    check_knows_labels(classifier, y)
+    return evaluation(classifier, X, y, predict_all(classifier, X, progress))
+
+
+def evaluation(
+    classifier: Classifier, X: Samples, y: np.ndarray, predicted: Predicted
+) -> dict[str, Any]:
+    """What `evaluate` returns, of samples whose classes are predicted already."""
+
+    def share(classes: np.ndarray) -> float:
+        return int((classes == y).sum()) / len(y)
+
+    own = own_readout(classifier)
     return {
         "samples": len(y),
         "readout": own,
-        "accuracy": right[own] / len(y),
-        "layer_accuracy": [right[layer] / len(y) for layer in layers],
-        "readout_accuracy": {name: right[name] / len(y) for name in readouts},
+        "accuracy": share(predicted.readouts[own]),
+        "layer_accuracy": [share(classes) for classes in predicted.layers],
+        "readout_accuracy": {name: share(found) for name, found in predicted.readouts.items()},
         "diagnostics": _diagnostics(classifier, X, y),
     }
-
-
-def _right(
-    classifier: Classifier,
-    X: Samples,
-    y: np.ndarray,
-    progress: Callable[[int, int], None] | None,
-) -> tuple[Counter[int | str], list[int], list[str]]:
-    """How many samples each layer and each readout gets right, and which of both there are."""
-    right: Counter[int | str] = Counter()
-    done = 0
-    for rows in blocks(X, ROWS_AT_ONCE):
-        labels = y[done : done + len(rows)]
-        done += len(rows)
-        scores, readouts = classifier.readout_goodness(rows)
-        for name, goodness in (dict(enumerate(scores)) | readouts).items():
-            predicted = classifier.classes_[goodness.argmax(axis=1)]
-            right[name] += int((predicted == labels).sum())
-        if progress is not None:
-            progress(done, len(y))
-    return right, list(range(len(scores))), list(readouts)
 
 
 def _diagnostics(classifier: Classifier, X: Samples, y: np.ndarray) -> list[dict[str, Any]]:

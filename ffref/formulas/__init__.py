@@ -4,6 +4,25 @@
 Derivations: docs/derivations/formulas.md.
 """
 
+from ffref.formulas.benchmark_goodness import (
+    ALL_GOODNESS,
+    BENCHMARK_GOODNESS,
+    attention_sum,
+    attention_sum_rule,
+    contribution_sum,
+    contribution_sum_grad,
+    contribution_sum_rule,
+    even_sum,
+    even_sum_rule,
+    huber_sum,
+    huber_sum_grad,
+    quartic_sum,
+    quartic_sum_grad,
+    sparse_sum,
+    sparse_sum_grad,
+    trimmed_sum,
+    trimmed_sum_grad,
+)
 from ffref.formulas.by_class import class_means, class_sums, group_mean, group_mean_vjp
 from ffref.formulas.calibration import expected_calibration_error
 from ffref.formulas.diagnostics import (
@@ -93,6 +112,8 @@ from ffref.formulas.softmax import (
 )
 
 __all__ = [
+    "ALL_GOODNESS",
+    "BENCHMARK_GOODNESS",
     "COSINE",
     "DOT",
     "EUCLIDEAN",
@@ -109,18 +130,27 @@ __all__ = [
     "LayerDiagnostics",
     "RepresentationDiagnostics",
     "Similarity",
+    "attention_sum",
+    "attention_sum_rule",
     "class_cosine",
     "class_means",
     "class_sums",
+    "contribution_sum",
+    "contribution_sum_grad",
+    "contribution_sum_rule",
     "cosine_similarity",
     "cosine_similarity_vjp",
     "dead_unit_share",
     "dot_similarity",
     "dot_similarity_vjp",
     "effective_rank",
+    "even_sum",
+    "even_sum_rule",
     "expected_calibration_error",
     "group_mean",
     "group_mean_vjp",
+    "huber_sum",
+    "huber_sum_grad",
     "l2_normalize",
     "l2_normalize_vjp",
     "layer_diagnostics",
@@ -144,6 +174,8 @@ __all__ = [
     "negative_sum_of_squares_grad",
     "pairwise_error",
     "participation_ratio",
+    "quartic_sum",
+    "quartic_sum_grad",
     "relu",
     "relu_grad",
     "relu_vjp",
@@ -160,9 +192,13 @@ __all__ = [
     "softmax_cross_entropy_grad",
     "softplus",
     "softplus_grad",
+    "sparse_sum",
+    "sparse_sum_grad",
     "starting_goodness",
     "sum_of_squares",
     "sum_of_squares_grad",
+    "trimmed_sum",
+    "trimmed_sum_grad",
     "warn_if_mixed",
     "weighted_scores",
 ]

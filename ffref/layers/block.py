@@ -38,7 +38,7 @@ class Block(NamedTuple):
     """A block's arrays; what it does without has no entries."""
 
     weight: Array
-    """(kernel_h, kernel_w, in_channels, channels)"""
+    """(kernel_h, kernel_w, in_channels / groups, channels)"""
     scale: Array
     """(channels,); (0,) without a normalisation"""
     shift: Array
@@ -66,6 +66,8 @@ class BlockForm(NamedTuple):
     are the activity"""
     residual: bool = False
     """whether the input is added to the relu's output"""
+    groups: int = 1
+    """of channels; each sees its own share of the input's channels alone"""
 
     @property
     def places(self) -> Pair:
@@ -133,7 +135,11 @@ def block_forward(block: Block, images: Array, form: BlockForm, *, training: boo
     """
     window = form.window
     raw = kernels.conv2d(
-        images, block.weight, stride=window.stride, padding=window.padding
+        images,
+        block.weight,
+        stride=window.stride,
+        padding=window.padding,
+        groups=form.groups,
     )  # (BLOCK.1)
     sums = raw
     if form.norm != "batch":
@@ -207,7 +213,12 @@ def block_weight_grad(images: Array, d_sums: Array, form: BlockForm) -> Array:
     """Derivative in the weight of the convolution."""
     window = form.window
     return kernels.conv2d_weight_grad(
-        images, d_sums, kernel_size=window.size, stride=window.stride, padding=window.padding
+        images,
+        d_sums,
+        kernel_size=window.size,
+        stride=window.stride,
+        padding=window.padding,
+        groups=form.groups,
     )  # (BLOCK.17)
 
 
@@ -222,6 +233,7 @@ def block_input_grad(
         input_size=window.image[:2],
         stride=window.stride,
         padding=window.padding,
+        groups=form.groups,
     )
     if form.residual and d_activity is not None:
         shape = (len(d_sums), *form.places, d_activity.shape[3])
@@ -263,7 +275,7 @@ def block_shapes(form: BlockForm, channels: int, auxiliary: int) -> tuple[tuple[
     scaled = 0 if form.norm == "none" else channels
     counted = channels if form.norm == "batch" else 0
     return (
-        (*form.window.size, form.window.image[2], channels),
+        (*form.window.size, form.window.image[2] // form.groups, channels),
         (scaled,),
         (channels,),
         (channels, auxiliary),
@@ -274,8 +286,13 @@ def block_shapes(form: BlockForm, channels: int, auxiliary: int) -> tuple[tuple[
 
 
 def check_form(form: BlockForm, channels: int) -> None:
-    """Refuse grids and shortcuts that do not fit the images."""
+    """Refuse groups, grids and shortcuts that do not fit the images."""
     image, places = form.window.image, form.places
+    require(
+        image[2] % form.groups == 0 and channels % form.groups == 0,
+        f"{form.groups} groups must divide the {image[2]} channels below the block and its own "
+        f"{channels}; take multiples of {form.groups}, or groups=1",
+    )
     if form.grid is not None:
         require(
             all(places[axis] % form.grid[axis] == 0 for axis in (0, 1)),

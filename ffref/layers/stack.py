@@ -40,11 +40,13 @@ BLOCK_CHOICES: dict[str, Any] = {
     "norm": "batch",
     "auxiliary": None,
     "residual": False,
+    "groups": 1,
 }
 """What may be said of a block besides its channels, and what holds if it is not: window, step and
 zeros around the image of the convolution; window of max-pooling; "batch", or the norm of a
 sample's row of weighted sums; [channels, grid] of the auxiliary convolution (channels None: means
-of the grid's cells alone); whether the input is added to the relu's output."""
+of the grid's cells alone); whether the input is added to the relu's output; groups of channels
+that do not see each other (grouped convolution)."""
 
 
 class LayerDescription(NamedTuple):
@@ -63,6 +65,7 @@ class LayerDescription(NamedTuple):
     grid: Pair | None = None
     """of cells whose means the features are made of"""
     residual: bool = False
+    groups: int = 1
 
 
 class PlannedLayer(NamedTuple):
@@ -190,8 +193,12 @@ def _describe_block(choices: Any, number: int) -> LayerDescription:  # noqa: ANN
     require(
         isinstance(residual, bool), f"residual {where} must be True or False, got {residual!r}"
     )
+    check_count(said["groups"], f"groups {where}")
     window = window._replace(
-        pool=as_pair(said["pool"], f"pool {where}", least=1), norm=norm, residual=residual
+        pool=as_pair(said["pool"], f"pool {where}", least=1),
+        norm=norm,
+        residual=residual,
+        groups=int(said["groups"]),
     )
     if auxiliary is None:
         return window
@@ -254,13 +261,19 @@ def _draw(
 def _plan_block(description: LayerDescription, window: Window) -> PlannedLayer:
     channels, auxiliary = description.units, description.auxiliary
     form = BlockForm(
-        window, description.pool, description.norm, description.grid, description.residual
+        window,
+        description.pool,
+        description.norm,
+        description.grid,
+        description.residual,
+        description.groups,
     )
     check_form(form, channels)
+    shapes = block_shapes(form, channels, auxiliary)
     return PlannedLayer(
         block_kind(form),
-        block_shapes(form, channels, auxiliary),
-        math.prod((*window.size, window.image[2])),
+        shapes,
+        math.prod(shapes[0][:3]),
         (*form.places, channels),
         (*(form.grid or form.places), auxiliary or channels),
         partial(_draw_block, form=form, channels=channels, auxiliary=auxiliary),

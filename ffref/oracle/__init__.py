@@ -17,6 +17,8 @@ How it is built, from the bottom up, each part knowing only those before it:
 - `training`, `updates`: `trace`, several steps with an optimiser, and what may be wrong there;
   `gradcheck`, `locality`: for rules of one's own; `negatives`, `prediction`: what goes into a
   network and what comes out.
+- `adapters`: other implementations, asked case by case; `instances`: random cases; `running`,
+  `testing`: a run over many cases, and the same as parameters of a pytest test.
 - `definitions`: which cases exist; `truth`: the scalar formulation with 50 digits, which imports
   nothing of the library's formulas; `making`, `exactness`: golden values, and what the float64
   path's error is.
@@ -24,6 +26,7 @@ How it is built, from the bottom up, each part knowing only those before it:
 docs/oracle.md has the formats, the dialects and how tolerances were measured.
 """
 
+from ffref.oracle.adapters import Adapter
 from ffref.oracle.case import Case, Golden, new_case
 from ffref.oracle.comparison import check, compare
 from ffref.oracle.diagnosis import Diagnosis, EqualMistakes, diagnose
@@ -32,31 +35,49 @@ from ffref.oracle.evaluation import evaluate
 from ffref.oracle.exactness import Precision, precision
 from ffref.oracle.golden import cases, find_case
 from ffref.oracle.gradcheck import GradcheckReport, gradcheck
+from ffref.oracle.instances import random_case
 from ffref.oracle.layouts import LAYOUTS, inputs_in
 from ffref.oracle.locality import LocalityReport, locality, locality_by_change
 from ffref.oracle.making import export
 from ffref.oracle.negatives import NegativesReport, check_negatives
 from ffref.oracle.prediction import Predicted, predict
 from ffref.oracle.report import Finding, MismatchError, Report
+from ffref.oracle.running import Expected, Outcome, Summary, read_expected, run_adapter
 from ffref.oracle.specs import (
+    BlockSpec,
+    CumulativeSpec,
+    CwcSpec,
+    DistanceSpec,
+    FaustSpec,
     FFSpec,
     HFFSpec,
     LabelSpec,
     LayerSpec,
+    MonoSpec,
     NormSpec,
     PeerSpec,
     RecurrentSpec,
+    ScffSpec,
+    SymbaSpec,
 )
+from ffref.oracle.testing import parametrize_with_cases
 from ffref.oracle.training import TrainingSpec, compare_trace, diagnose_trace, trace
 
 __all__ = [
     "DIALECTS",
     "LAYOUTS",
+    "Adapter",
+    "BlockSpec",
     "Case",
+    "CumulativeSpec",
+    "CwcSpec",
     "Diagnosis",
     "Dialect",
+    "DistanceSpec",
     "EqualMistakes",
+    "Expected",
     "FFSpec",
+    "FaustSpec",
     "Finding",
     "Golden",
     "GradcheckReport",
@@ -65,13 +86,18 @@ __all__ = [
     "LayerSpec",
     "LocalityReport",
     "MismatchError",
+    "MonoSpec",
     "NegativesReport",
     "NormSpec",
+    "Outcome",
     "PeerSpec",
     "Precision",
     "Predicted",
     "RecurrentSpec",
     "Report",
+    "ScffSpec",
+    "Summary",
+    "SymbaSpec",
     "TrainingSpec",
     "cases",
     "check",
@@ -89,7 +115,11 @@ __all__ = [
     "locality",
     "locality_by_change",
     "new_case",
+    "parametrize_with_cases",
     "precision",
     "predict",
+    "random_case",
+    "read_expected",
+    "run_adapter",
     "trace",
 ]

@@ -74,7 +74,8 @@ def new_case(id: str, spec: Spec, inputs: Values, *, why: str = "a case of your 
     ----------
     id : str
         family/dialect/name; the family chooses the rule, the rest is free.
-    spec : FFSpec, HFFSpec or RecurrentSpec
+    spec : FFSpec, HFFSpec, CumulativeSpec, ...
+        That of the family (docs/oracle.md, section 1).
     inputs : dict of arrays
         By the names that docs/oracle.md lists for the family; of several layers, each layer's
         own arrays as "layer1.weight", "layer2.weight", ...

@@ -18,6 +18,7 @@ from ffref.oracle.families import FAMILIES, Family
 from ffref.oracle.families.layer import Values
 from ffref.oracle.layouts import Layout, axes_there, from_layout, layout_names, shape_there
 from ffref.oracle.report import GOLDEN, Finding, Report
+from ffref.oracle.rounding import moved_by_rounding
 from ffref.oracle.tolerances import OF_ONES_OWN, UNIT_ROUNDOFF, floor
 from ffref.types import Array
 
@@ -31,6 +32,8 @@ class Expected(NamedTuple):
     """None: the dtype has too few digits for this quantity"""
     floor: float
     kinks: Array | None
+    moves: Array | float = 0.0
+    """allowed besides, entry by entry: of a case of your own, how far rounding moves it"""
 
 
 def compare(
@@ -43,6 +46,8 @@ def compare(
     """Compare values with the reference; say which quantity is the first that is wrong.
 
     |yours - reference| <= tolerance * max|reference| + floor, for each entry
+
+    In a case of your own, as much more as rounding its inputs moves that entry.
 
     Parameters
     ----------
@@ -144,9 +149,15 @@ def expectations(
     else:
         values, scales = evaluate_layers_of(reference, np.float64)
         kinks = _own_kinks(FAMILIES[reference.family], values, scales, dtype)
+        moves = moved_by_rounding(reference, values, dtype)
         made = {
             name: Expected(
-                value, reference.axes[name], general, floor(dtype, scales[name]), kinks.get(name)
+                value,
+                reference.axes[name],
+                general,
+                floor(dtype, scales[name]),
+                kinks.get(name),
+                moves[name],
             )
             for name, value in values.items()
         }
@@ -204,18 +215,18 @@ def _numbers(name: str, wanted: Expected, yours: Array) -> Finding:
     compared = np.isfinite(reference) & ~aside
     a, r = np.where(compared, yours, 0), np.where(compared, reference, 0)
     size = float(np.abs(r).max(initial=0))
-    allowed = wanted.tolerance * size + wanted.floor
+    allowed = np.broadcast_to(wanted.tolerance * size + wanted.floor + wanted.moves, a.shape)
     error = np.abs(a - r)
-    worst = np.unravel_index(int(error.argmax()), error.shape)
+    worst = np.unravel_index(int((error - allowed).argmax()), error.shape)
     return Finding(
         name,
-        "differs" if error.max() > allowed else "agrees",
+        "differs" if (error > allowed).any() else "agrees",
         reference.shape,
         wanted.axes,
         _note(size, wanted, int(aside.sum())),
         wanted.tolerance,
         wanted.floor,
-        allowed,
+        float(allowed[worst]),
         tuple(int(i) for i in worst),
         float(a[worst]),
         float(r[worst]),

@@ -9,13 +9,21 @@ from typing import Any, NamedTuple
 
 from ffref._checks import require
 from ffref.oracle.specs import (
+    BlockSpec,
+    CumulativeSpec,
+    CwcSpec,
+    DistanceSpec,
+    FaustSpec,
     FFSpec,
     HFFSpec,
     LabelSpec,
+    MonoSpec,
     NormSpec,
     PeerSpec,
     RecurrentSpec,
+    ScffSpec,
     Spec,
+    SymbaSpec,
 )
 
 
@@ -118,6 +126,61 @@ DIALECTS = (
         "", "", "even, never the true label",
         "`PFF_RNN.step` on stand-ins for TensorFlow's functions: 2e-15",
     ),
+    Dialect(
+        "symba", "paper", "Lee & Song (2023), arXiv:2303.08418v1, at second hand",
+        SymbaSpec(norm=RMS), "", "", "any",
+        "not run; that goodness is a mean of squares is the case's",
+    ),
+    Dialect(
+        "cumulative", "free_riding",
+        "Yousefiramandi (2026), arXiv:2605.06240v1, at second hand: "
+        "docs/derivations/cumulative.md",
+        CumulativeSpec(norm=RMS), "", "", "any", "not run",
+    ),
+    Dialect(
+        "faust", "reconstruction",
+        "Gong et al. (2025), arXiv:2509.08697v1, abstract: docs/derivations/faust.md",
+        FaustSpec(norm=RMS), "", "", "rows of other classes", "no public code found",
+    ),
+    Dialect(
+        "block", "reconstruction",
+        "Sarode, Moser et al. (2026), arXiv:2605.00082v1, abstract: docs/derivations/block.md",
+        BlockSpec(norm=RMS), "", "", "none", "no public code found",
+    ),
+    Dialect(
+        "layer-collaboration", "paper",
+        "Lorberbom et al. (2024), arXiv:2305.12393, at second hand: "
+        "docs/derivations/layer_collaboration.md",
+        FFSpec(norm=RMS, threshold=2.0), "", "", "any", "no public code looked for",
+    ),
+    Dialect(
+        "scff", "paper",
+        "Chen et al. (2025), arXiv:2409.11593; neurophysics-cnrsthales/"
+        "contrastive-forward-forward 2d91618, SCFF_MNIST.py",
+        ScffSpec(penalty=2.0**-13), "", "", "another sample beside it", "read",
+    ),
+    Dialect(
+        "mono-forward", "paper", "Gong, Li, Abdulla (2025), arXiv:2501.09238, at second hand",
+        MonoSpec(), "", "", "none", "no public code looked for",
+    ),
+    Dialect(
+        "cwc", "paper",
+        "Papachristodoulou et al. (2024), arXiv:2312.12668; andreaspapac/CwComp c9c9a17, `CwC_CE`",
+        CwcSpec(), "", "", "none", "read",
+    ),
+    Dialect(
+        "cwc", "pvn", "andreaspapac/CwComp c9c9a17, `PvNLoss`",
+        CwcSpec(competition="pvn"), "", "", "none", "read",
+    ),
+    Dialect(
+        "deeper-forward", "paper", "Sun et al. (2025), ICLR 2025, at second hand",
+        CwcSpec(norm=NormSpec("layer"), power=1), "", "", "none", "no public code looked for",
+    ),
+    Dialect(
+        "distance-forward", "reconstruction",
+        "Wu et al. (2024), arXiv:2408.14925v1, abstract: docs/derivations/distance_forward.md",
+        DistanceSpec(norm=RMS), "", "", "none", "no public code found",
+    ),
 )  # fmt: skip
 
 
@@ -150,7 +213,8 @@ def dialect_table() -> str:
         "dialect", "input", "goodness", "threshold", "loss", "relu", "peers", "label slot",
         "neutral", "negatives",
     )  # fmt: skip
-    rows = [head, ("---",) * len(head), *(_row(d) for d in DIALECTS if d.family != "hff")]
+    made = [_row(d, d.spec) for d in DIALECTS if isinstance(d.spec, FFSpec | RecurrentSpec)]
+    rows = [head, ("---",) * len(head), *made]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -166,9 +230,7 @@ def _full(dialect: Dialect) -> str:
     return f"`{dialect.family}/{dialect.name}`"
 
 
-def _row(dialect: Dialect) -> tuple[str, ...]:
-    spec = dialect.spec
-    assert not isinstance(spec, HFFSpec)
+def _row(dialect: Dialect, spec: FFSpec | RecurrentSpec) -> tuple[str, ...]:
     peer = spec.peer if isinstance(spec, FFSpec) else None
     label = spec.label if isinstance(spec, FFSpec) else None
     reduction = spec.reduction if isinstance(spec, FFSpec) else "rows"

@@ -19,6 +19,7 @@ LAYOUTS: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {
     "NCHW": {
         ("batch", "height", "width", "channels"): ("batch", "channels", "height", "width"),
         ("kernel_h", "kernel_w", "in", "out"): ("out", "in", "kernel_h", "kernel_w"),
+        ("classes", "height", "width", "channels"): ("classes", "channels", "height", "width"),
         ("classes", "per_class", "height", "width", "channels"): (
             "classes", "per_class", "channels", "height", "width",
         ),

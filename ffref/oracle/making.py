@@ -10,8 +10,9 @@ import numpy as np
 from ffref._checks import require
 from ffref._version import __version__
 from ffref.oracle.case import Case, Golden
-from ffref.oracle.definitions import defined_cases
+from ffref.oracle.definitions import defined_cases, defined_ids
 from ffref.oracle.evaluation import evaluate_layers_of
+from ffref.oracle.families import FAMILIES
 from ffref.oracle.golden import FOLDER, array_hash, write_case, write_index
 from ffref.oracle.tolerances import UNIT_ROUNDOFF, tolerances
 from ffref.types import Array
@@ -20,8 +21,13 @@ BOUND = 8.0
 """Times unit roundoff times condition number: what the library's float64 error must not exceed."""
 
 
-def export(folder: Path = FOLDER, *, say: Callable[[str], object] = print) -> None:
-    """Compute every case's golden values and write them into `folder`.
+def export(
+    folder: Path = FOLDER,
+    *,
+    family: str | None = None,
+    say: Callable[[str], object] = print,
+) -> None:
+    """Compute every case's golden values and write them into `folder`; or those of one family.
 
     Every quantity is evaluated by a scalar formulation with 200 digits; a derivative also by
     central differences of that formulation's loss; and all of them by the library in float64.
@@ -34,15 +40,19 @@ def export(folder: Path = FOLDER, *, say: Callable[[str], object] = print) -> No
     ArithmeticError
         If two derivations of a quantity disagree.
     """
+    require(
+        family is None or family in FAMILIES,
+        f"family must be one of {', '.join(FAMILIES)}, got {family!r}",
+    )
     finished = []
-    for case in defined_cases():
+    for case in defined_cases(family):
         full, made_by = with_golden(case)
         finished.append((full, made_by))
         say(f"{case.id}: {len(full.golden)} quantities agree; {_changes(folder, full)}")
     folder.mkdir(parents=True, exist_ok=True)
     for full, made_by in finished:
         write_case(folder, full, made_by)
-    write_index(folder, [full.id for full, _ in finished])
+    write_index(folder, [id_ for id_ in defined_ids() if (folder / id_).is_dir()])
 
 
 def with_golden(case: Case) -> tuple[Case, dict[str, Any]]:

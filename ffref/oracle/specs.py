@@ -16,7 +16,8 @@ class NormSpec(NamedTuple):
     """The normalisation of each row of a layer's input; a row of zeros stays zero."""
 
     kind: str = "rms"
-    """"none"; "l2": the norm is sqrt(sum x^2); "rms": it is sqrt(mean x^2)"""
+    """"none"; "l2": the norm is sqrt(sum x^2); "rms": it is sqrt(mean x^2); "layer": x less its
+    mean, by "rms\""""
     eps: float = 0.0
     place: str = "outside"
     """"outside": x / (norm + eps); "inside": x / sqrt(norm^2 + eps); "least": x / max(norm, eps)
@@ -107,7 +108,162 @@ class RecurrentSpec(NamedTuple):
     damping: float = 0.3
 
 
-Spec = FFSpec | HFFSpec | RecurrentSpec
+class SymbaSpec(NamedTuple):
+    """Softplus of the margin of pairs: mean over pairs of softplus(-steepness margin)."""
+
+    norm: NormSpec = NormSpec()
+    layer: LayerSpec = LayerSpec()
+    relu: str = "gated"
+    goodness: str = "mean"
+    steepness: float = 4.0
+
+
+class CumulativeSpec(NamedTuple):
+    """The same of a margin to which the margins of the layers below are added.
+
+    M = margin + carried_share P; loss = mean over pairs of softplus(-steepness M) + own_share
+    softplus(-steepness margin). P, carried_share and own_share are constants.
+    """
+
+    norm: NormSpec = NormSpec()
+    layer: LayerSpec = LayerSpec()
+    relu: str = "gated"
+    goodness: str = "mean"
+    steepness: float = 4.0
+    carried_weight: float = 1.0
+    remedy: str = "none"
+    """carried_share and own_share of a pair: "none": carried_weight, 0; "per-block": 0, 0;
+    "gated": carried_weight sigmoid(-P), 0; "depth-scaled": carried_weight, (1 + 3 depth /
+    (layers - 1)) / 4 times sigmoid(-steepness P) over its mean; "calibrated": carried_weight,
+    max(0, 1 - sigmoid(-steepness M) / sigmoid(-steepness margin))"""
+    depth: int = 1
+    """layers below"""
+    layers: int = 2
+
+
+class FaustSpec(NamedTuple):
+    """Tuplet loss: each anchor's similarity to its positive against that to its negatives.
+
+    logit_t = scale (similarity to member t - similarity to the positive); loss = mean over anchors
+    of log sum_t exp(logit_t); a member that is not there (-1) is left out.
+    """
+
+    norm: NormSpec = NormSpec()
+    layer: LayerSpec = LayerSpec()
+    relu: str = "gated"
+    activity_norm: str = "l2"
+    """"none", "l2" or "rms": each row of the activity, before it is compared"""
+    similarity: str = "cosine"
+    """"cosine"; "dot"; "euclidean": -|a - b|^2; "mahalanobis": -|(a - b) factor|^2"""
+    scale: float = 10.0
+
+
+class BlockSpec(NamedTuple):
+    """A convolutional block under the loss of `HFFSpec`, on its features.
+
+    sums = convolution of the normalised images, without a bias; standardized = sums by
+    `channel_norm`; preactivation = scale standardized + shift; activity = max-pooled
+    relu(preactivation) + shortcut; features = means of the cells of a grid, times auxiliary_weight
+    + auxiliary_bias where there are any.
+    """
+
+    norm: NormSpec = NormSpec()
+    """of each image"""
+    layer: LayerSpec = LayerSpec("conv")
+    channel_norm: str = "batch"
+    """"batch": each channel less its mean over rows and places, over sqrt(variance + 1e-5), both
+    of the batch, the variance divided by their number; "rms", "l2": each row's sums, of all places
+    and channels, over their norm; "none", and there is no scale"""
+    pool: Pair = (1, 1)
+    """size and stride"""
+    grid: Pair | None = None
+    """cells down and right; None: every place is a feature"""
+    auxiliary: bool = False
+    """whether there are auxiliary_weight and auxiliary_bias"""
+    residual: bool = False
+    """whether the normalised images, averaged to the activity's places, are added to its first
+    channels"""
+    temperature: float = 0.25
+    sharpness: float = 4.0
+    margin: float = 0.0
+    label_smoothing: float = 0.0
+
+
+class MonoSpec(NamedTuple):
+    """Cross-entropy of a softmax over logits, the products of activity and a learned projection.
+
+    Targets are (1 - label_smoothing) [c = label] + label_smoothing / classes.
+    """
+
+    norm: NormSpec = NormSpec("none")
+    layer: LayerSpec = LayerSpec()
+    relu: str = "gated"
+    label_smoothing: float = 0.0
+
+
+class CwcSpec(NamedTuple):
+    """The channels, split evenly among the classes in order, compete.
+
+    goodness_c = mean over the channels of class c and all places of the activity to the power.
+    """
+
+    classes: int = 3
+    norm: NormSpec = NormSpec("none")
+    layer: LayerSpec = LayerSpec()
+    relu: str = "gated"
+    power: int = 2
+    """2; DeeperForward: 1"""
+    competition: str = "softmax"
+    """"softmax": cross-entropy of a softmax over the goodness; "pvn": half of softplus(threshold -
+    goodness of the label) + softplus(mean goodness of the others - threshold), mean over rows"""
+    threshold: float = 2.0
+
+
+class DistanceSpec(NamedTuple):
+    """N-pair loss of squared distances to centroids: goodness_c = -|direction - centroid_c|^2.
+
+    logit_c = scale (goodness_c - goodness of the label + margin), 0 for the label; loss = mean of
+    log sum exp(logit); centroids move to decay centroid + (1 - decay) mean of their class's
+    directions, where it has rows.
+    """
+
+    norm: NormSpec = NormSpec()
+    layer: LayerSpec = LayerSpec()
+    relu: str = "gated"
+    scale: float = 5.0
+    margin: float = 0.0
+    decay: float = 0.99
+
+
+class ScffSpec(NamedTuple):
+    """Logistic losses of the goodness with a threshold for each side, the means of both added.
+
+    Positive rows: softplus(positive_threshold - goodness) + penalty goodness; negative rows:
+    softplus(goodness - negative_threshold).
+    """
+
+    norm: NormSpec = NormSpec("layer")
+    layer: LayerSpec = LayerSpec()
+    relu: str = "gated"
+    goodness: str = "mean"
+    positive_threshold: float = 4.0
+    negative_threshold: float = 6.0
+    penalty: float = 0.0
+
+
+Spec = (
+    FFSpec
+    | HFFSpec
+    | RecurrentSpec
+    | SymbaSpec
+    | CumulativeSpec
+    | FaustSpec
+    | BlockSpec
+    | MonoSpec
+    | CwcSpec
+    | DistanceSpec
+    | ScffSpec
+)
 
 _PARTS: dict[str, type] = {
     "norm": NormSpec,
@@ -116,13 +272,18 @@ _PARTS: dict[str, type] = {
     "label": LabelSpec,
 }
 _WORDS = {
-    "kind": ("none", "l2", "rms", "dense", "conv"),
+    "kind": ("none", "l2", "rms", "layer", "dense", "conv"),
     "place": ("outside", "inside", "least"),
     "form": ("rule", "loss"),
     "strength": ("one", "batch-max", "row-max"),
     "relu": ("gated", "straight-through"),
     "goodness": ("sum", "mean"),
     "reduction": ("rows", "sides"),
+    "channel_norm": ("batch", "none", "l2", "rms"),
+    "activity_norm": ("none", "l2", "rms"),
+    "similarity": ("cosine", "dot", "euclidean", "mahalanobis"),
+    "competition": ("softmax", "pvn"),
+    "remedy": ("none", "per-block", "gated", "depth-scaled", "calibrated"),
 }
 
 

@@ -3,6 +3,12 @@
 from typing import TypeVar
 
 Entry = TypeVar("Entry")
+HANDED_UP = {
+    "x": "activity",
+    "carried_margin": "next_carried_margin",
+    "carried_goodness": "next_carried_goodness",
+}
+"""What a layer takes from the layer below, and by which name that has it; where it has it."""
 
 
 def layers_of(names: dict[str, Entry]) -> range:
@@ -25,10 +31,11 @@ def prefix_of(layer: int) -> str:
 def layer_inputs(
     inputs: dict[str, Entry], layer: int, below: dict[str, Entry] | None = None
 ) -> dict[str, Entry]:
-    """One layer's inputs without prefixes; a layer above takes the activity of that below as x."""
+    """One layer's inputs without prefixes; a layer above takes what `HANDED_UP` lists."""
     if layer == 0:
         return inputs
     prefix = prefix_of(layer)
     shared = {name: entry for name, entry in inputs.items() if "." not in name}
     own = {n.removeprefix(prefix): entry for n, entry in inputs.items() if n.startswith(prefix)}
-    return shared | own | ({} if below is None else {"x": below["activity"]})
+    below = below or {}
+    return shared | own | {to: below[name] for to, name in HANDED_UP.items() if name in below}

@@ -16,7 +16,7 @@ from ffref.oracle.comparison import compare
 from ffref.oracle.evaluation import evaluate
 from ffref.oracle.families.layer import Values
 from ffref.oracle.report import Report
-from ffref.oracle.updates import MISTAKES, RULES, Rule, Update
+from ffref.oracle.updates import DECAYED, LEARNED, MISTAKES, RULES, Rule, Update
 from ffref.training import SCHEDULES
 from ffref.training.optimizers import (
     Optimizer,
@@ -26,8 +26,7 @@ from ffref.training.optimizers import (
     moving_average,
 )
 
-LEARNED = ("weight", "top_down", "bias", "prototypes")
-STATE = ("new_running_mean",)
+STATE = ("new_running_mean", "new_running_variance", "new_centroids")
 
 
 class TrainingSpec(NamedTuple):
@@ -85,7 +84,7 @@ def trace(case: Case, training: TrainingSpec, dtype: DTypeLike = np.float64) -> 
     inputs = {n: a if a.dtype.kind == "i" else a.astype(dtype) for n, a in case.inputs.items()}
     names = [name for name in inputs if name.split(".")[-1] in LEARNED]
     learned = [inputs[name].copy() for name in names]
-    decayed = [name.split(".")[-1] in ("weight", "top_down") for name in names]
+    decayed = [name.split(".")[-1] in DECAYED for name in names]
     state: OptimizerState = optimizer.init(learned)
     made: Values = {}
     for step in range(training.steps):

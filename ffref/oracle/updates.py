@@ -23,6 +23,11 @@ class Update(NamedTuple):
     """a TrainingSpec"""
 
 
+DECAYED = ("weight", "top_down", "auxiliary_weight")
+LEARNED = (
+    *DECAYED, "bias", "prototypes", "factor", "projection", "scale", "shift", "auxiliary_bias",
+)  # fmt: skip
+"""Inputs of cases that learn, by name, and those of them on which weight decay acts."""
 Result = tuple[Array, tuple[Array, ...]]
 """The parameter and the slots after it."""
 
@@ -33,7 +38,7 @@ class Rule(NamedTuple):
     name: str
     slots: int
     update: Callable[[Update], Result]
-    decayed: tuple[str, ...] = ("weight", "top_down")
+    decayed: tuple[str, ...] = DECAYED
     step_of: Callable[[int, int], tuple[int, int] | None] = lambda step, total: (step, total)
     """what the schedule is given; None: it is left out"""
     stale: bool = False
@@ -190,9 +195,7 @@ MISTAKES: dict[str, Change] = {
     "decay is added to the gradient, Adam with L2, (OPT.8)": _instead("adamw", _adam_with_l2),
     "decay is not multiplied by the rate, (OPT.2), (OPT.4), (OPT.8)": _around(_decay_without_rate),
     "there is no decay, (OPT.1), (OPT.4), (OPT.8)": _around(_no_decay),
-    "decay acts on biases and prototypes too": _with(
-        decayed=("weight", "top_down", "bias", "prototypes")
-    ),
+    "decay acts on biases and prototypes too": _with(decayed=LEARNED),
     "the schedule counts steps from 1": _with(step_of=lambda step, total: (step + 1, total)),
     "the schedule ends one step early": _with(
         step_of=lambda step, total: (step, max(total - 1, 1))

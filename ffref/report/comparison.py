@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ffref.experiments import Row, summarize
-from ffref.report.figures import save_figure
+from ffref.report.style import save_figure
 
 _DASHES = ("-", "--", ":")
 _NAMED = 30

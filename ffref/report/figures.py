@@ -1,39 +1,39 @@
-"""Figures of a run, as PNG files: learning curves, goodness histograms, prototypes."""
+"""Figures of a run: learning curves, goodness histograms, prototypes."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ffref.data import Samples, first_rows
-from ffref.estimators import Classifier, HFFClassifier, Thresholded
+from ffref.estimators import Classifier, HFFClassifier, LocalClassifier, Thresholded
 from ffref.formulas import cosine_similarity
-from ffref.training.files import write_whole
+from ffref.report.style import NEGATIVE, POSITIVE, curves, legend_below, panels, save_figure
 from ffref.types import Array
 
 _SAMPLES = 1000
 _NAME_LENGTH = 20
-_POSITIVE, _NEGATIVE = "#1b6ca8", "#d1603d"
+_NAMED_CLASSES = 20
 
 
 def write_figures(classifier: Classifier, X: Samples, y: np.ndarray, folder: Path) -> list[Path]:
-    """Write all figures that suit the classifier; X, y are held-out samples."""
+    """Write the figures of a run as PNG; X, y are held-out samples."""
     folder.mkdir(exist_ok=True)
-    figures = {"learning_curves.png": learning_curves(classifier)}
+    figures = {"learning_curves": learning_curves(classifier)}
     few = first_rows(X, _SAMPLES)
-    if len(classifier.readout_goodness(few[:1])[0]):  # none where no layer saw a label
-        histograms = goodness_histograms(classifier, few, y[:_SAMPLES])
-        figures["goodness_histograms.png"] = histograms
+    histograms = goodness_histograms(classifier, few, y[:_SAMPLES])
+    if histograms is not None:
+        figures["goodness_histograms"] = histograms
     if isinstance(classifier, HFFClassifier):
-        figures["prototypes.png"] = prototype_cosines(classifier)
-    return [save_figure(figure, folder / name) for name, figure in figures.items()]
+        figures["prototypes"] = prototype_angles(classifier)
+    return [save_figure(figure, folder / f"{name}.png") for name, figure in figures.items()]
 
 
 def learning_curves(classifier: Classifier) -> Figure:
-    """Loss and accuracy of each layer against epochs."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    loss_axes, error_axes = figure.subplots(1, 2)
+    """Loss and accuracy of each layer against epochs, and accuracy on samples held out of them."""
+    figure, (loss_axes, error_axes) = panels(2, 2.5, more=0.3)
     history = classifier.history_
     epochs = [record.epoch for record in history]
     for layer in range(len(history[0].loss)):
@@ -42,67 +42,81 @@ def learning_curves(classifier: Classifier) -> Figure:
         error = [1 - _or_nan(record.accuracy[layer]) for record in history]
         loss_axes.plot(epochs, loss, marker=".", label=label)
         error_axes.plot(epochs, [100 * value for value in error], marker=".", label=label)
-    loss_axes.set(xlabel="epoch", ylabel="loss", title="Training loss")
+    if any(record.validation is not None for record in history):
+        wrong = [100 * (1 - _or_nan(record.validation)) for record in history]
+        error_axes.plot(epochs, wrong, color="black", linestyle="--", label="validation")
     kind = "pairs" if classifier.learns_from_pairs else "samples"
-    error_axes.set(xlabel="epoch", ylabel=f"{kind} wrong, %", title="Training error")
+    curves(loss_axes, x="epoch", y="loss", title="Training loss")
+    curves(error_axes, x="epoch", y=f"{kind} wrong, %", title="Training error")
     for axes in (loss_axes, error_axes):
-        axes.grid(alpha=0.3)
-        axes.legend()
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    legend_below(figure, error_axes)
     return figure
 
 
-def goodness_histograms(classifier: Classifier, X: Array, y: np.ndarray) -> Figure:
+def goodness_histograms(classifier: Classifier, X: Array, y: np.ndarray) -> Figure | None:
     """Goodness of the true class and of the others, layer by layer, with FF's threshold.
 
-    Samples of classes that the classifier does not know are left out.
+    Where no layer saw a label: goodness of samples, and of negatives as in training. Samples of
+    classes that the classifier does not know are left out. None if no layer has a goodness.
     """
     known = np.isin(y, classifier.classes_)
-    scores = classifier.layer_goodness(X[known])
-    index = np.searchsorted(classifier.classes_, y[known])
-    own = np.zeros(scores.shape[1:], bool)
-    own[np.arange(len(index)), index] = True
-    figure = Figure(figsize=(4 * len(scores), 3.4), layout="constrained")
-    for layer, axes in enumerate(figure.subplots(1, len(scores), squeeze=False)[0]):
-        edges = np.histogram_bin_edges(scores[layer], bins=50)
-        for mask, color, label in (
-            (own, _POSITIVE, "true class"),
-            (~own, _NEGATIVE, "other classes"),
-        ):
-            values = scores[layer][mask]
-            weights = np.full(len(values), 1 / len(values))
-            axes.hist(values, edges, weights=weights, color=color, alpha=0.6, label=label)
+    layers, names = _both_sides(classifier, X[known], y[known])
+    if not layers:
+        return None
+    figure, axes_of_layers = panels(len(layers), 2.2, more=0.3)
+    for layer, (sides, axes) in enumerate(zip(layers, axes_of_layers, strict=True)):
+        edges: Any = np.histogram_bin_edges(np.concatenate(sides), bins=50)
+        for values, color, name in zip(sides, (POSITIVE, NEGATIVE), names, strict=True):
+            weights = np.full(len(values), 1 / max(len(values), 1))
+            axes.hist(values, edges, weights=weights, color=color, alpha=0.7, label=name)
         if isinstance(classifier, Thresholded):
             threshold = classifier.thresholds()[layer]
             axes.axvline(threshold, color="black", linestyle="--", label="threshold")
-        axes.set(xlabel="goodness", ylabel="share", title=f"Layer {layer + 1}")
-    # below the axes, where it covers no bar
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        axes.set(xlabel="goodness", ylabel="share")
+        whole = len(layers) < len(classifier.state_.network.layers)  # scored at its top alone
+        axes.set_title("Network" if whole else f"Layer {layer + 1}", fontsize="medium")
+    legend_below(figure, axes_of_layers[0])
     return figure
 
 
-def prototype_cosines(classifier: HFFClassifier) -> Figure:
-    """Cosine between every two prototypes of each layer, classes in order."""
+def _both_sides(
+    classifier: Classifier, X: Array, y: np.ndarray
+) -> tuple[list[tuple[Array, Array]], tuple[str, str]]:
+    """Goodness of both sides in each layer, and what the sides are called."""
+    scores = classifier.readout_goodness(X)[0] if len(X) else np.empty((0, 0, 0))
+    if len(scores):
+        own = classifier.classes_ == y[:, None]
+        return [(layer[own], layer[~own]) for layer in scores], ("true class", "other classes")
+    found: list[tuple[Array, Array]] = []
+    if isinstance(classifier, LocalClassifier) and len(X):
+        for seen in classifier.watch(X, y):
+            positive = seen.context.polarity > 0
+            found.append((seen.goodness[positive], seen.goodness[~positive]))
+    return found, ("samples", "negatives")
+
+
+def prototype_angles(classifier: HFFClassifier) -> Figure:
+    """Angle between every two prototypes of each layer, classes in order."""
     layers = classifier.prototypes_
-    figure = Figure(figsize=(4.2 * len(layers), 4), layout="constrained")
-    for layer, axes in enumerate(figure.subplots(1, len(layers), squeeze=False)[0]):
+    figure, axes_of_layers = panels(len(layers), 3.6)
+    for layer, axes in enumerate(axes_of_layers):
         classes, per_class, units = layers[layer].shape
         rows = layers[layer].reshape(-1, units)
-        picture = axes.imshow(cosine_similarity(rows, rows), cmap="RdBu_r", vmin=-1, vmax=1)
-        ticks = per_class * np.arange(classes) + (per_class - 1) / 2
-        names = [str(label)[:_NAME_LENGTH] for label in classifier.classes_]
-        axes.set_xticks(ticks, names, parse_math=False)
+        angles = np.degrees(np.arccos(np.clip(cosine_similarity(rows, rows), -1, 1)))
+        picture = axes.imshow(angles, cmap="RdBu", vmin=0, vmax=180)
+        named = np.arange(0, classes, -(-classes // _NAMED_CLASSES))
+        ticks = per_class * named + (per_class - 1) / 2
+        names = [str(classifier.classes_[label])[:_NAME_LENGTH] for label in named]
+        turned = 90 if max(map(len, names)) > 3 else 0
+        axes.set_xticks(ticks, names, parse_math=False, rotation=turned)
         axes.set_yticks(ticks, names, parse_math=False)
-        axes.set(title=f"Layer {layer + 1}", xlabel="class", ylabel="class")
-    figure.colorbar(picture, ax=figure.axes, label="cosine of two prototypes", shrink=0.8)
+        axes.set(xlabel="class", ylabel="class")
+        axes.set_title(f"Layer {layer + 1}", fontsize="medium")
+    bar = figure.colorbar(picture, ax=figure.axes, label="angle of two prototypes, °", shrink=0.8)
+    bar.set_ticks([0, 45, 90, 135, 180])
     return figure
 
 
 def _or_nan(value: float | None) -> float:
     return np.nan if value is None else value
-
-
-def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG, whole or not at all."""
-    FigureCanvasAgg(figure)
-    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=120))
-    return path

@@ -10,7 +10,7 @@ from ffref.training.algorithm import (
 )
 from ffref.training.census import take_census
 from ffref.training.classes import insert_classes
-from ffref.training.diagnosis import diagnose
+from ffref.training.diagnosis import Watched, watch
 from ffref.training.divergence import (
     DivergenceError,
     check_alive,
@@ -88,6 +88,7 @@ __all__ = [
     "Schedule",
     "Step",
     "TrainingState",
+    "Watched",
     "advance_weights",
     "beside_itself",
     "bind_optimizer",
@@ -95,7 +96,6 @@ __all__ = [
     "check_loss",
     "check_state",
     "contrastive",
-    "diagnose",
     "epochs",
     "fit_score_weights",
     "format_record",
@@ -122,5 +122,6 @@ __all__ = [
     "take_census",
     "total_epochs",
     "unsupervised",
+    "watch",
     "with_warmup",
 ]

@@ -49,12 +49,13 @@ def normalised(a, shape, norm):
 def block(images, shape, arrays, form):
     """(activity, its shape, features, their shape); arrays weight, scale, shift, V, v in lists.
 
-    form: size, stride, padding, pool, norm, grid, residual
+    form: size, stride, padding, pool, norm, grid, residual, groups
     """
     weight, scale, shift, auxiliary_weight, auxiliary_bias = arrays
     channels = len(shift)
-    weight_shape = (*form.size, shape[3], channels)
-    products = list(scalar_images.conv_products(shape, weight_shape, form.stride, form.padding))
+    weight_shape = (*form.size, shape[3] // form.groups, channels)
+    geometry = form.stride, form.padding, form.groups
+    products = list(scalar_images.conv_products(shape, weight_shape, *geometry))
     out = scalar_images.output_shape(shape, form.size, form.stride, form.padding, channels)
     z = normalised(scalar_images.weighted(products, images, weight, out), out, form.norm)
 

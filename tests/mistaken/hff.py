@@ -3,15 +3,6 @@
 import numpy as np
 
 from tests.mistaken.ff import after_loss
-from tests.mistaken.layer import (
-    activate,
-    backward,
-    forward,
-    gate,
-    normalize,
-    pass_gate,
-    rescale,
-)
 
 
 def _soft(x):
@@ -35,17 +26,15 @@ def _tangent(d, u, size, wrong, whose):
     return np.divide(d, size, out=np.zeros_like(d), where=size != 0)
 
 
-def run(case, wrong, dtype=np.float64):
-    given = {n: a if a.dtype.kind == "i" else a.astype(dtype) for n, a in case.inputs.items()}
-    with np.errstate(all="ignore"):
-        return step(case.spec, given, wrong)
+def head(spec, given, y, wrong):
+    """In the layer of `head`."""
+    values, d_y, d_prototypes = sphere(spec, given, y, wrong)
+    return values, d_y, {"d_prototypes": d_prototypes}
 
 
-def step(spec, given, wrong):
+def sphere(spec, given, y, wrong):
+    """From what is compared with the prototypes to the derivatives in it and in them."""
     labels, prototypes = given["labels"], given["prototypes"]
-    normalized = normalize(given["x"], spec.norm, wrong)
-    a = forward(normalized, given["weight"], given["bias"], spec.layer, wrong)
-    y = activate(a, wrong)
     b, classes, count = len(y), *prototypes.shape[:2]
     rows, flat = y.reshape(b, -1), prototypes.reshape(classes, count, -1)
     if "prototypes channels last" in wrong and y.ndim == 4:
@@ -82,8 +71,6 @@ def step(spec, given, wrong):
     d_z = (d_cosine[..., None] * q).sum((1, 2))
     d_y = (d_z if "activity not normalised" in wrong else
            _tangent(d_z, z, size, wrong, "activity")).reshape(y.shape)  # fmt: skip
-    d_a = pass_gate(d_y, gate(a, spec.relu, wrong))
-    d_weight, d_bias = backward(given["x"], normalized, given["weight"], d_a, spec.layer, wrong)
     to_prototypes = d_cosine * own[:, :, None] if "own prototypes alone" in wrong else d_cosine
     d_q = np.tensordot(to_prototypes, z, axes=(0, 0))
     d_p = d_q if "prototypes not normalised" in wrong else _tangent(
@@ -94,12 +81,10 @@ def step(spec, given, wrong):
     if "d_prototypes left out" in wrong:
         d_p = np.zeros_like(d_p)
     values = {
-        "normalized": normalized, "preactivation": a, "activity": y,
         "direction": z.reshape(y.shape), "cosine": cosine, "score": score, "logit": logit,
-        "loss": loss, "d_logit": d_logit, "d_activity": d_y, "d_preactivation": d_a,
-        "d_weight": d_weight, "d_bias": d_bias, "d_prototypes": d_p.reshape(prototypes.shape),
+        "loss": loss, "d_logit": d_logit,
     }  # fmt: skip
-    return rescale(values, wrong, b)
+    return values, d_y, d_p.reshape(prototypes.shape)
 
 
 def _scores(spec, cosine, wrong):

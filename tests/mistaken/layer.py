@@ -21,11 +21,11 @@ def normalize(x, norm, wrong):
         place = "least"
     if "no eps" in wrong:
         eps = 0.0
-    if "mean subtracted" in wrong:
-        x = x - x.mean(1, keepdims=True)
     axis = 0 if "columns normalised" in wrong else 1
+    if kind == "layer" or "mean subtracted" in wrong:
+        x = x - x.mean(axis if kind == "layer" else 1, keepdims=True)
     total = np.sum(np.square(x), axis, keepdims=True)
-    if kind == "rms":
+    if kind != "l2":
         total = total / x.shape[axis]
     if place == "inside":
         size = np.sqrt(total + eps)
@@ -113,7 +113,7 @@ def backward(raw, normalized, weight, d, layer, wrong):
 def rescale(values, wrong, rows):
     """Factors in single parameters' gradients."""
     made = dict(values)
-    for name in ("d_weight", "d_bias", "d_prototypes", "d_top_down"):
+    for name in ("d_weight", "d_bias", "d_prototypes", "d_top_down", "d_factor", "d_projection"):
         if name not in made:
             continue
         if "parameters' gradients over the batch" in wrong:

@@ -17,7 +17,8 @@ from ffref.oracle.diagnosis.explanation import (
     replaced,
     times,
 )
-from ffref.oracle.diagnosis.layer_steps import rows_of, units_of
+from ffref.oracle.diagnosis.ff_steps import sign_of
+from ffref.oracle.diagnosis.layer_steps import overflowing, rows_of, units_of
 from ffref.oracle.families.layer import Values, flat
 from ffref.types import Array
 
@@ -48,7 +49,7 @@ def _first_power(v: Values) -> Array:
 
 
 def _first_power_slope(v: Values) -> Array:
-    return np.full_like(_scored(v), v["spec"].sign / _count(v))
+    return np.full_like(_scored(v), sign_of(v) / _count(v))
 
 
 def _root(v: Values, right: Array) -> Array:
@@ -85,10 +86,8 @@ def _one_side(sign: int) -> Callable[[Values, Array], Array]:
     return lambda v, right: np.where(v["side"] == sign, right, 0)
 
 
-def _overflowing(v: Values, right: Array, value: float) -> Array:
-    """Where exp(x) is infinite in the dtype that was computed in."""
-    largest = np.finfo(np.float64 if v["dtype"] == "float64" else np.float32).max
-    return np.where(-v["side"] * v["logit"] > np.log(largest), value, right)
+def _exponent(v: Values) -> Array:
+    return -v["side"] * v["logit"]
 
 
 def _two_means(v: Values) -> Array:
@@ -104,7 +103,7 @@ def _shifted_gradient(shift: Callable[[Values], Any]) -> Callable[[Values], Arra
     """Slope of the loss at another threshold than the loss has."""
 
     def slope(v: Values) -> Array:
-        logit = v["spec"].sign * (v["goodness"] - shift(v))
+        logit = v["logit"] + sign_of(v) * (v["threshold"] - shift(v))
         return -v["side"] * sigmoid(-v["side"] * logit)
 
     return slope
@@ -127,7 +126,7 @@ THRESHOLDS: list[Explanation] = [
     replaced("the threshold is left out of the gradient", _GRADIENT,
              row_slope=_shifted_gradient(lambda v: 0.0)),
     changed("the threshold keeps its sign, where a low goodness is good", _LOGIT,
-            logit=lambda v, right: v["spec"].sign * v["goodness"] - v["threshold"]),
+            logit=lambda v, right: sign_of(v) * v["goodness"] - v["threshold"]),
 ]  # fmt: skip
 
 GOODNESS: list[Explanation] = [
@@ -141,7 +140,7 @@ GOODNESS: list[Explanation] = [
     changed("the mean is over channels alone, summed over places", _MEAN,
             goodness=_channels_of, slope=_channels_of),
     replaced("the derivative of the square is taken to be 2: times the activity is left out",
-             _SLOPE, slope=lambda v: np.full_like(_scored(v), 2 * v["spec"].sign / _count(v))),
+             _SLOPE, slope=lambda v: np.full_like(_scored(v), 2 * sign_of(v) / _count(v))),
     changed("1/units of the mean is left out of its derivative", "(GOOD.4) d goodness / d "
             "activity = 2 activity / units", slope=lambda v, right: right * _count(v)),
     *factors("the derivative of goodness", _SLOPE, "slope", of=(PLAIN, UNITS)),
@@ -169,13 +168,13 @@ LOSS: list[Explanation] = [
     changed("s, the sign of each side, is left out", _GRADIENT,
             row_slope=lambda v, right: -np.abs(right)),
     changed("log(1 + exp(x)) overflows, in the loss and the gradient", _STABLE,
-            row_loss=lambda v, right: _overflowing(v, right, np.inf),
-            row_slope=lambda v, right: _overflowing(v, right, np.nan)),
+            row_loss=lambda v, right: overflowing(v, _exponent(v), right, np.inf),
+            row_slope=lambda v, right: overflowing(v, _exponent(v), right, np.nan)),
     changed("log(1 + exp(x)) overflows in the loss alone", _STABLE,
-            row_loss=lambda v, right: _overflowing(v, right, np.inf)),
+            row_loss=lambda v, right: overflowing(v, _exponent(v), right, np.inf)),
     *factors("the loss alone", _LOSS, "loss"),
-    *factors("the loss, and with it the gradient,", _LOSS, "scale"),
-    *factors("the gradient, not the loss,", _GRADIENT, "d_scale"),
+    *factors("the loss, and with it the gradient,", _LOSS, "loss_factor"),
+    *factors("the gradient, not the loss,", _GRADIENT, "d_loss_factor"),
     *factors("the derivative of goodness", _SLOPE, "slope", of=(BATCH,)),
     changed("the mean over rows is a mean over pairs", _LOSS, share=times(lambda v: 2.0)),
     changed("the mean over rows is a sum, without other terms", _LOSS, share=times(rows_of)),

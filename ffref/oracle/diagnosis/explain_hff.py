@@ -74,7 +74,7 @@ def _twice_slope(v: Values) -> Array:
 
 def _among_others(v: Values) -> Array:
     """Smoothing is spread over the wrong classes alone."""
-    smoothing, own = v["spec"].label_smoothing, own_class(v)
+    smoothing, own = getattr(v["spec"], "label_smoothing", 0.0), own_class(v)
     return (1 - smoothing) * own + smoothing / max(own.shape[1] - 1, 1) * (1 - own)
 
 
@@ -116,7 +116,7 @@ def _dead_rows(v: Values, right: Array) -> Array:
 
 
 def _next_class(v: Values) -> Any:  # noqa: ANN401
-    return (v["labels"] + 1) % v["prototypes"].shape[0]
+    return (v["labels"] + 1) % v["score"].shape[1]
 
 
 SPHERE: list[Explanation] = [
@@ -180,21 +180,29 @@ SCORES: list[Explanation] = [
             subtracted=times(lambda v: v["spec"].temperature)),
 ]  # fmt: skip
 
+
+def entropy(loss: str, slope: str) -> list[Explanation]:
+    """What may be wrong with a cross-entropy, by the lines of its loss and of its derivative."""
+    return [
+        replaced("softmax twice: probabilities are taken for logits", loss,
+                 row_loss=_twice_loss, row_slope=_twice_slope),
+        other_spec("label smoothing is left out", loss, label_smoothing=0.0),
+        replaced("label smoothing is spread over the wrong classes alone", loss,
+                 targets=_among_others),
+        replaced("labels are counted from 1", loss, counted_labels=_next_class),
+        replaced("the target is left out of the gradient: softmax alone", slope,
+                 row_slope=lambda v: softmax(v["logit"])),
+        changed("wrong classes give no gradient", slope,
+                row_slope=lambda v, right: right * own_class(v)),
+        changed("the true class gives no gradient", slope,
+                row_slope=lambda v, right: right * (1 - own_class(v))),
+        *factors("the loss alone", loss, "loss"),
+        *factors("the loss, and with it the gradient,", loss, "loss_factor"),
+        *factors("the gradient, not the loss,", slope, "d_loss_factor"),
+    ]  # fmt: skip
+
+
 CROSS_ENTROPY: list[Explanation] = [
-    replaced("softmax twice: probabilities are taken for logits", _LOSS,
-             row_loss=_twice_loss, row_slope=_twice_slope),
-    other_spec("label smoothing is left out", _LOSS, label_smoothing=0.0),
-    replaced("label smoothing is spread over the wrong classes alone", _LOSS,
-             targets=_among_others),
-    replaced("labels are counted from 1", _LOSS, counted_labels=_next_class),
-    replaced("the target is left out of the gradient: softmax alone", _D_SCORE,
-             row_slope=lambda v: softmax(v["logit"])),
-    changed("wrong classes give no gradient", _D_SCORE,
-            row_slope=lambda v, right: right * own_class(v)),
-    changed("the true class gives no gradient", _D_SCORE,
-            row_slope=lambda v, right: right * (1 - own_class(v))),
-    *factors("the loss alone", _LOSS, "loss"),
-    *factors("the loss, and with it the gradient,", _LOSS, "scale"),
-    *factors("the gradient, not the loss,", _D_SCORE, "d_scale"),
+    *entropy(_LOSS, _D_SCORE),
     *factors("d_prototypes alone", _D_PROTOTYPE, "d_prototypes"),
-]  # fmt: skip
+]

@@ -9,6 +9,7 @@ from ffref.oracle.diagnosis.layer_steps import (
     BEFORE,
     BEHIND,
     Step,
+    by_rows,
     gated,
     relu_gate,
     units_of,
@@ -84,40 +85,44 @@ def _peer_push(v: Values) -> Any:  # noqa: ANN401
     return peer.strength * v["deviation"] * v["positive_share"]
 
 
-def _slope(v: Values, of: str) -> Array:
+def sign_of(v: Values) -> int:
+    """-1 where positive rows are to have a low goodness."""
+    return getattr(v["spec"], "sign", 1)
+
+
+def slope_of(v: Values, of: str) -> Array:
+    """Derivative of the goodness, with its sign, in what it is made `of`."""
     mean = v["spec"].goodness == "mean"
-    return v["spec"].sign * 2 * v[of] / (flat(v[of]).shape[1] if mean else 1)
+    return sign_of(v) * 2 * v[of] / (flat(v[of]).shape[1] if mean else 1)
 
 
-def _goodness(v: Values, of: str) -> Array:
+def goodness_of(v: Values, of: str) -> Array:
+    """Sum or mean of the squares of a row."""
     squares = flat(v[of]) ** 2
     return squares.mean(axis=1) if v["spec"].goodness == "mean" else squares.sum(axis=1)
 
 
-def _rows(d: Array, like: Array) -> Array:
-    """One number a row, to be multiplied with an array of rows."""
-    return d.reshape(-1, *[1] * (like.ndim - 1))
-
-
-def _read_out(of: str) -> dict[str, Step]:
+def read_out(of: str) -> dict[str, Step]:
+    """From what goodness is taken of to the logit."""
     return {
         "side": lambda v: v["polarity"],
-        "goodness": lambda v: _goodness(v, of),
+        "goodness": lambda v: goodness_of(v, of),
         "threshold": lambda v: threshold_of(v["spec"], flat(v[of]).shape[1]),
-        "logit": lambda v: v["spec"].sign * (v["goodness"] - v["threshold"]),
+        "logit": lambda v: sign_of(v) * (v["goodness"] - v["threshold"]),
     }
 
 
-def _loss(of: str, added: Step) -> dict[str, Step]:
+def rows_loss(of: str, added: Step) -> dict[str, Step]:
+    """Logistic loss of rows and its derivative; `added` to the loss, the peers'."""
     return {
         "share": _share,
         "row_loss": lambda v: softplus(-v["side"] * v["logit"]),
-        "scale": lambda v: 1.0,
-        "loss": lambda v: v["scale"] * ((v["share"] * v["row_loss"]).sum() + added(v)),
-        "d_scale": lambda v: v["scale"],
+        "loss_factor": lambda v: 1.0,
+        "loss": lambda v: v["loss_factor"] * ((v["share"] * v["row_loss"]).sum() + added(v)),
+        "d_loss_factor": lambda v: v["loss_factor"],
         "row_slope": lambda v: -v["side"] * sigmoid(-v["side"] * v["logit"]),
-        "d_logit": lambda v: v["d_scale"] * v["share"] * v["row_slope"],
-        "slope": lambda v: _slope(v, of),
+        "d_logit": lambda v: v["d_loss_factor"] * v["share"] * v["row_slope"],
+        "slope": lambda v: slope_of(v, of),
     }
 
 
@@ -125,20 +130,22 @@ FF: dict[str, Step] = {
     "shown_labels": _shown_labels,
     "x": _input,
     **BEFORE,
-    **_read_out("activity"),
+    **read_out("activity"),
     "batch_mean": _batch_mean,
     "new_running_mean": _moved,
     "peer_mean": lambda v: v["new_running_mean"],
     "deviation": _deviation,
     "positive_share": _positive_share,
     "peer_loss": _peer_loss,
-    **_loss("activity", lambda v: v["peer_loss"]),
+    **rows_loss("activity", lambda v: v["peer_loss"]),
     "peer_pull": _peer_pull,
     "peer_push": _peer_push,
     "d_activity": lambda v: (
-        _rows(v["d_logit"], v["slope"]) * v["slope"] + v["d_scale"] * v["peer_pull"]
+        by_rows(v["d_logit"], v["slope"]) * v["slope"] + v["d_loss_factor"] * v["peer_pull"]
     ),
-    "d_preactivation": lambda v: gated(v["d_activity"], v["gate"]) + v["d_scale"] * v["peer_push"],
+    "d_preactivation": lambda v: (
+        gated(v["d_activity"], v["gate"]) + v["d_loss_factor"] * v["peer_push"]
+    ),
     **BEHIND,
 }
 
@@ -153,8 +160,8 @@ RECURRENT: dict[str, Step] = {
     "state": lambda v: v["kept"] * v["old"] + (1 - v["kept"]) * v["activity"],
     "gate": relu_gate,
     "scored": lambda v: v["state"],
-    **_read_out("scored"),
-    **_loss("scored", lambda v: 0.0),
+    **read_out("scored"),
+    **rows_loss("scored", lambda v: 0.0),
     "d_state": lambda v: v["d_logit"][:, None] * v["slope"],
     "passed": lambda v: 1 - v["kept"],
     "d_preactivation": lambda v: gated(v["passed"] * v["d_state"], v["gate"]),

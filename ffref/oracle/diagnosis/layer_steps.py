@@ -104,3 +104,14 @@ def rows_of(v: Values) -> int:
 def units_of(v: Values) -> int:
     """Units of the layer; of a convolution channels times places."""
     return flat(v["activity"]).shape[1]
+
+
+def by_rows(d: Array, like: Array) -> Array:
+    """One number a row, to be multiplied with an array of rows."""
+    return d.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def overflowing(v: Values, exponent: Array, right: Array, value: float) -> Array:
+    """Put `value` where exp(exponent) is infinite in the dtype that was computed in."""
+    largest = np.finfo(np.float64 if v["dtype"] == "float64" else np.float32).max
+    return np.where(exponent > np.log(largest), value, right)

@@ -122,6 +122,8 @@ def misfit(problem: Problem, name: str, predicted: Array) -> float:
     """Largest error in units of what is allowed; infinite if one is NaN and the other is not."""
     wanted, mine = problem.expected[name], problem.mine[name]
     predicted = np.asarray(predicted, np.float64)
+    if predicted.shape != mine.shape:  # another number of pairs
+        return np.inf
     finite, finite_mine = np.isfinite(predicted), np.isfinite(mine)
     if wanted.kinks is not None:
         finite, finite_mine = finite | (wanted.kinks > 0), finite_mine | (wanted.kinks > 0)
@@ -146,9 +148,11 @@ def misfit(problem: Problem, name: str, predicted: Array) -> float:
 def distance(problem: Problem, name: str, predicted: Array) -> float:
     """Root of the mean square of what is not explained, over that of what was supplied."""
     mine = problem.mine[name]
+    if np.shape(predicted) != mine.shape:
+        return np.inf
     kept = np.isfinite(mine) & np.isfinite(predicted)
     if not kept.any():
         return np.inf if np.isfinite(mine).all() or np.isfinite(predicted).all() else 0.0
     size = float(np.sqrt((mine[kept] ** 2).mean()))
-    error = float(np.sqrt(((mine - predicted)[kept] ** 2).mean()))
+    error = float(np.sqrt(((mine[kept] - predicted[kept]) ** 2).mean()))
     return error / size if size else (0.0 if error == 0 else np.inf)

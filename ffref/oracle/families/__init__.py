@@ -1,8 +1,8 @@
 """Families of cases: one file each, in which the library computes every quantity of a local step.
 
-A family is a record of functions. A new one (`cumulative`, `symba`, `faust`, `mono-forward`) adds
-a specification to specs.py, a file here and one line to `FAMILIES`, a scalar formulation in truth/
-and one line to its `FORMULATIONS`, definitions of its cases, and dialects.
+A family is a record of functions. A new one adds a specification to specs.py, a file here (most
+are a head in the layer of `frame`) and one line to `FAMILIES`, a scalar formulation in truth/ and
+one line to its `FORMULATIONS`, definitions of its cases, and dialects.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ffref.oracle.families import ff, hff, recurrent
+from ffref.oracle.families import block, faust, ff, hff, labelled, pairs, recurrent, sides
 from ffref.oracle.families.layer import Axes, Values, no_kinks
-from ffref.oracle.specs import FFSpec, HFFSpec, RecurrentSpec
+from ffref.oracle.specs import (
+    BlockSpec,
+    CumulativeSpec,
+    CwcSpec,
+    DistanceSpec,
+    FaustSpec,
+    FFSpec,
+    HFFSpec,
+    MonoSpec,
+    RecurrentSpec,
+    ScffSpec,
+    SymbaSpec,
+)
 from ffref.oracle.stack import layer_inputs, layers_of, prefix_of
 
 
@@ -45,6 +57,16 @@ FAMILIES = {
     "ff": _family(FFSpec, ff),
     "hff": _family(HFFSpec, hff, hff.kinks),
     "recurrent": _family(RecurrentSpec, recurrent),
+    "symba": _family(SymbaSpec, pairs.SYMBA),
+    "cumulative": _family(CumulativeSpec, pairs.CUMULATIVE),
+    "block": _family(BlockSpec, block),
+    "faust": _family(FaustSpec, faust.FAUST, hff.kinks),
+    "layer-collaboration": _family(FFSpec, sides.COLLABORATION),
+    "scff": _family(ScffSpec, sides.SCFF),
+    "mono-forward": _family(MonoSpec, labelled.MONO),
+    "cwc": _family(CwcSpec, labelled.CWC),
+    "deeper-forward": _family(CwcSpec, labelled.CWC),
+    "distance-forward": _family(DistanceSpec, labelled.DISTANCE, hff.kinks),
 }
 
 

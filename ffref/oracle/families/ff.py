@@ -71,7 +71,8 @@ def evaluate(spec: FFSpec, inputs: Values) -> Values:
     layer = open_layer(spec.layer, inputs, x, params)
     sums = preactivation(spec.layer, layer, normalized)
     units = sums[0].size
-    objective = with_peer(spec, objective_of(spec, units))
+    factor = _factor(spec, polarity)
+    objective = with_peer(spec, objective_of(spec, units), factor)
     grads, activity, found = local_grads(layer, flat(normalized), context(polarity), objective)
     d_preactivation = through_relu(spec.relu, found.d_activity, activity)
     if found.d_preactivation is not None:
@@ -80,7 +81,6 @@ def evaluate(spec: FFSpec, inputs: Values) -> Values:
     if spec.relu != "gated":  # the library's step has a gate; its layer takes any slope
         d_weight, d_bias = layer.kind.grads(flat(normalized), d_preactivation)
     scored, logit, d_logit = read_out(spec, activity, polarity)
-    factor = _factor(spec, polarity)
     return {
         **({"x": x} if spec.label is not None else {}),
         "normalized": normalized,
@@ -104,12 +104,13 @@ def objective_of(spec: FFSpec | RecurrentSpec, units: int) -> Objective:
     return ff(threshold=spec.sign * threshold_of(spec, units), goodness=GOODNESS[name])
 
 
-def with_peer(spec: FFSpec, objective: Objective) -> Objective:
-    """Add peer normalisation, in the form that the specification names."""
+def with_peer(spec: FFSpec, objective: Objective, factor: float = 1.0) -> Objective:
+    """Add peer normalisation in the form that the specification names, whole after `factor`."""
     if spec.peer is None:
         return objective
     add = {"rule": with_peer_rule, "loss": with_peer_loss}[spec.peer.form]
-    return add(objective, strength=spec.peer.strength, momentum=spec.peer.momentum)
+    strength = spec.peer.strength / factor
+    return add(objective, strength=strength, momentum=spec.peer.momentum)
 
 
 def context(polarity: Array) -> LayerContext:

@@ -59,7 +59,9 @@ def normalize(x: Array, norm: NormSpec) -> Array:
     rows = x.reshape(len(x), -1)
     if norm.eps == 0 or norm.kind == "none":
         return NORMS[norm.kind].value(rows).reshape(x.shape)
-    reduce = np.mean if norm.kind == "rms" else np.sum
+    if norm.kind == "layer":
+        rows = rows - rows.mean(axis=1, keepdims=True)
+    reduce = np.sum if norm.kind == "l2" else np.mean
     squares = reduce(rows**2, axis=1, keepdims=True)
     divisor = {
         "outside": lambda: np.sqrt(squares) + norm.eps,

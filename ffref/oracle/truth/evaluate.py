@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffref.oracle.specs import Spec
-from ffref.oracle.stack import layer_inputs, layers_of, prefix_of
-from ffref.oracle.truth import ff, hff, recurrent
+from ffref.oracle.stack import HANDED_UP, layer_inputs, layers_of, prefix_of
+from ffref.oracle.truth import block, faust, ff, hff, labelled, pairs, recurrent, sides
 from ffref.oracle.truth.numbers import (
     MORE_DIGITS,
     STILL_MORE_DIGITS,
@@ -25,6 +25,16 @@ FORMULATIONS: dict[str, Callable[[Any], Formulation]] = {
     "ff": ff.formulation,
     "hff": hff.formulation,
     "recurrent": recurrent.formulation,
+    "symba": pairs.symba,
+    "cumulative": pairs.cumulative,
+    "block": block.formulation,
+    "faust": faust.formulation,
+    "layer-collaboration": sides.collaboration,
+    "scff": sides.scff,
+    "mono-forward": labelled.mono,
+    "cwc": labelled.cwc,
+    "deeper-forward": labelled.cwc,
+    "distance-forward": labelled.distance,
 }
 MOST_COORDINATES = 300
 """that are differentiated in a case"""
@@ -77,7 +87,7 @@ def evaluate_exactly(
             values, truths = _one_layer(made, spec, own, again)
         kappas = dict.fromkeys(truths, float("nan"))
         if conditions:
-            inherited = {} if below is None else {"x": kappas_below["activity"]}
+            inherited = {to: kappas_below[n] for to, n in HANDED_UP.items() if n in kappas_below}
             kappas = kappas_below = _condition_numbers(made, spec, own, values, inherited)
         for name, truth in truths.items():
             found[prefix_of(layer) + name] = truth._replace(kappa=kappas[name])
@@ -207,8 +217,9 @@ def _condition_numbers(
     names = list(steps)
     for name in (*inputs, *names):
         array = values[name]
-        if name in ("labels", "negative_labels", "polarity"):
-            continue
+        first: Any = array.flat[0] if array.size else 0
+        if name == "polarity" or (name in inputs and isinstance(first, int)):
+            continue  # labels and row numbers are not measured
         later = names if name in inputs else names[names.index(name) + 1 :]
         known: ExactValues = {n: a for n, a in values.items() if n not in later}
         for index in np.ndindex(*array.shape):

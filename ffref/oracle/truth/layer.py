@@ -1,14 +1,17 @@
 """A layer in plain loops: encoding, normalisation, weighted sums, relu, and back through them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-from ffref.oracle.specs import FFSpec, HFFSpec, LayerSpec, NormSpec, RecurrentSpec
+from ffref.oracle.specs import FFSpec, LayerSpec, NormSpec
 from ffref.oracle.truth.numbers import Exact, ExactValues, Number, mp, total, zeros
-from ffref.oracle.truth.steps import Mode
+from ffref.oracle.truth.steps import Formulation, Mode, Step
 
-AnySpec = FFSpec | HFFSpec | RecurrentSpec
+AnySpec = Any
+"""Of any family that has what the function asks for."""
 
 
 def encoded(v: ExactValues, spec: FFSpec, mode: Mode) -> Exact:
@@ -29,12 +32,14 @@ def encoded(v: ExactValues, spec: FFSpec, mode: Mode) -> Exact:
 
 def normalized(x: Exact, norm: NormSpec) -> Exact:
     """Each row (an image is one row) over its norm; a row of zeros stays."""
+    if norm.kind == "layer":
+        x = np.array([row - total(row.ravel()) / row.size for row in x], object)
     out = x.copy()
     if norm.kind == "none":
         return out
     for i, row in enumerate(x):
         square = total(entry * entry for entry in row.ravel())
-        if norm.kind == "rms":
+        if norm.kind != "l2":
             square = square / row.size
         if not square:
             continue
@@ -71,7 +76,7 @@ def weighted(x: Exact, weight: Exact) -> Exact:
     return out
 
 
-def preactivation(v: ExactValues, spec: FFSpec | HFFSpec, mode: Mode) -> Exact:
+def preactivation(v: ExactValues, spec: AnySpec, mode: Mode) -> Exact:
     """Weighted sums of the normalised input, and the bias."""
     x, weight, bias, layer = v["normalized"], v["weight"], v["bias"], spec.layer
     if layer.kind == "dense":
@@ -121,7 +126,7 @@ def outer(x: Exact, d: Exact) -> Exact:
     return out
 
 
-def d_weight(v: ExactValues, spec: FFSpec | HFFSpec, mode: Mode) -> Exact:
+def d_weight(v: ExactValues, spec: AnySpec, mode: Mode) -> Exact:
     """Each weight collects input times d_preactivation, wherever it was used."""
     x, d, layer = v["normalized"], v["d_preactivation"], spec.layer
     if layer.kind == "dense":
@@ -138,6 +143,36 @@ def d_bias(v: ExactValues, spec: AnySpec, mode: Mode) -> Exact:
     d = v["d_preactivation"]
     columns = d.reshape(-1, d.shape[-1]).T
     return np.array([total(column) for column in columns], object)
+
+
+def formulation(
+    spec: AnySpec,
+    forward: dict[str, Step],
+    backward: dict[str, Step],
+    surrogates: Mapping[str, str] = MappingProxyType({}),
+) -> Formulation:
+    """Put the layer around a head's steps: `forward` from the activity to the loss.
+
+    `backward` goes from there to d_activity and to what the head learns; `surrogates` says why a
+    derivative is one of a loss with stored constants.
+    """
+    before: dict[str, Step] = {
+        "normalized": lambda v, s, mode: normalized(v["x"], s.norm),
+        "preactivation": preactivation,
+        "activity": activity,
+    }
+    behind: dict[str, Step] = {
+        "d_preactivation": lambda v, s, mode: gated(v["d_activity"], v["preactivation"], s, mode),
+        "d_weight": d_weight,
+        "d_bias": d_bias,
+    }
+    steps = backward | behind
+    kinds = {name: ("surrogate", reason) for name, reason in surrogates.items()}
+    if spec.relu == "straight-through":
+        reason = ("surrogate", "the relu is a + const, its slope 1 everywhere")
+        kinds |= dict.fromkeys(behind, reason)
+    variables = {name: name.removeprefix("d_") for name in steps}
+    return Formulation(before | forward, steps, variables, kinds)
 
 
 def row_lists(array: Exact) -> list[list[Number]]:
