@@ -101,6 +101,7 @@ _FAUST_MNIST = {
     "hidden_layer_sizes": (1000, 1000),
     "readout": "last",
     "shift": 1,
+    "learning_rate_init": 0.003,
     "batch_size": 128,
     "max_iter": 12,
 }
@@ -112,6 +113,7 @@ _FAUST_CIFAR = {
     "flip": True,
     "optimizer": "adamw",
     "weight_decay": 0.01,
+    "learning_rate_init": 0.003,
     "batch_size": 128,
     "max_iter": 14,
 }

@@ -185,7 +185,7 @@ def _kept(activity: Array, share: float) -> Array:
     """Activity, 0 where it is trimmed."""
     require(
         0 <= check_number(share, "share") < 0.5,
-        f"share, taken off either end, must be at least 0 and less than 0.5, got {share!r}",
+        f"share must be at least 0 and less than 0.5, as both ends lose it, got {share!r}",
     )
     units = activity.shape[1]
     trimmed = round(share * units)
