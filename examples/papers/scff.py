@@ -13,7 +13,7 @@ class Settings:
     """The network and its budget."""
 
     hidden_layer_sizes: tuple[int, ...] = (256, 256)
-    epochs: int = 10
+    epochs: int = 30
     seed: int = 0
 
 
