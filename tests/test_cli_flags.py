@@ -16,6 +16,7 @@ import ffref
 from ffref.cli.flags import ALGORITHMS, FLAGS
 from ffref.cli.main import build_parser
 from ffref.experiments import RECIPES
+from ffref.formulas import ALL_GOODNESS
 from ffref.kernels import get_threads, threads
 from tests.cli_support import TINY, checkpoint_arrays, forget_checkpoints, run, run_well
 from tests.small_data import blobs, save_blobs
@@ -78,7 +79,7 @@ ROWS = {
     "prototype_init": Row(("random", "simplex", "class-means")),
     "prototype_update": Row(("gradient", "ema")),
     "ema_decay": Row(("0.99", "0.5"), "--prototype-update ema"),
-    "goodness_function": Row(("sum", "mean", "negative-sum", "negative-mean")),
+    "goodness_function": Row(tuple(ALL_GOODNESS)),
     "threshold": Row(("8", "4")),
     "label_encoding": Row(("append", "overlay", "planes --layers conv:2:1:3 --image-shape 2,4")),
     "label_strength": Row(("1", "2")),

@@ -39,7 +39,8 @@ class HFFClassifier(WeighedReadout, InputGradients, AnyLayers):
     No negative samples, and one pass to predict. Formula and source: `ffref.objectives.hff`.
     A later call of `partial_fit` may name new classes in `classes=`, with or without the old ones.
     Their prototypes start at the mean directions of their samples in that call, at random where
-    there are none; nothing else changes but by the training that follows.
+    there are none; nothing else changes but by the training that follows. Until then they draw
+    samples of the old classes to them, unless prototypes are moving averages.
 
     Attributes
     ----------

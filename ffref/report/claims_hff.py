@@ -87,5 +87,6 @@ def _draw(rows: Sequence[Row], panels: Sequence[Panel]) -> Figure:
         grid[0, 0].invert_yaxis()
     else:
         lines = figure.axes[0].get_legend_handles_labels()
-        figure.legend(*lines, loc="outside lower center", ncols=3)
+        columns = min(len(panels), 3)  # no wider than the panels
+        figure.legend(*lines, loc="outside lower center", ncols=columns, fontsize="small")
     return figure
