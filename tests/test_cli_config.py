@@ -61,8 +61,11 @@ def test_settings_of_a_run_repeat_it(tmp_path):
     run_well("train", "--config", "first/train.toml", "--out", "second")
     first, second = tmp_path / "first", tmp_path / "second"
     assert checkpoint_arrays(first) == checkpoint_arrays(second)
-    for name in ("train.toml", "config.json"):
-        assert (first / name).read_text() == (second / name).read_text()
+    assert (first / "config.json").read_text() == (second / "config.json").read_text()
+    one, other = ((run / "train.toml").read_text().splitlines() for run in (first, second))
+    assert one[1:] == other[1:]
+    assert one[0] == f"# ffref train {' '.join(map(str, words))} {' '.join(TINY)} --out first"
+    assert other[0] == "# ffref train --config first/train.toml --out second"
 
 
 def test_recipes_too(tmp_path):

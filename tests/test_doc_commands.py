@@ -41,6 +41,8 @@ def check(words):
         build_parser().parse_args(words[1:])
     elif words[0] == "python" and words[1].endswith(".py"):
         assert (ROOT / words[1]).is_file(), words
+    elif words[:2] == ["python", "-m"] and words[2].startswith("benchmarks."):
+        assert (ROOT / f"{words[2].replace('.', '/')}.py").is_file(), words
     else:
         program = words[2] if words[:2] == ["python", "-m"] else words[0]
         assert program in OTHERS, words

@@ -78,9 +78,13 @@ def to_toml(algorithm: str, options: Namespace, data: str) -> str:
         if hasattr(options, flag.parameter):
             settings[flag.names[0].lstrip("-")] = _plain(getattr(options, flag.parameter))
     lines = [f"{name.replace('_', '-')} = {_value(value)}" for name, value in settings.items()]
-    typed = re.sub(r"[\x00-\x1f\x7f]", " ", shlex.join(["ffref", *options.words]))
-    head = [f"# {typed}", "# the same again: ffref train --config THIS_FILE"]
-    return "\n".join([*head, *lines]) + "\n"
+    return "\n".join(["# the same again: ffref train --config THIS_FILE", *lines]) + "\n"
+
+
+def as_comment(words: Sequence[str]) -> str:
+    """Return the command that was typed, as a line that says so in such a file."""
+    typed = re.sub(r"[\x00-\x1f\x7f]", " ", shlex.join(["ffref", *words]))
+    return f"# {typed}\n"
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  what a flag can be

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any
 
 from ffref._checks import require
-from ffref.cli.config import to_toml
+from ffref.cli.config import as_comment, to_toml
 from ffref.cli.flags import ALGORITHMS, FLAGS
 from ffref.cli.interrupts import Interrupts
 from ffref.cli.progress import Progress
@@ -128,7 +128,8 @@ def _start(options: Namespace) -> Run:
         full=full,
         label=getattr(options, "label", None),
     )
-    write_text(prepared.folder / SETTINGS, to_toml(name, options, prepared.config["data"]))
+    settings = to_toml(name, options, prepared.config["data"])
+    write_text(prepared.folder / SETTINGS, as_comment(options.words) + settings)
     return prepared
 
 
