@@ -8,25 +8,28 @@ from ffref.oracle.instances import RANDOM, random_case
 
 pytestmark = pytest.mark.jax
 jax = pytest.importorskip("jax")
-DTYPES = ("float64", "float32", "bfloat16")
+DTYPES = ("float64", "float32", pytest.param("bfloat16", marks=pytest.mark.slow))
+# each case is compiled for itself, in half a second
+COUNTS = (5, pytest.param(50, marks=pytest.mark.slow), pytest.param(1000, marks=pytest.mark.slow))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_derivatives_agree(dtype):
-    summary = run_adapter(JAX(dtype), cases())
+    own = [case for case in cases() if case.id.split("/")[0] in RANDOM]
+    summary = run_adapter(JAX(dtype), own)
     assert summary.ok, summary
-    assert len(summary.named("passed")) == len(cases())
+    assert len(summary.named("passed")) == len(own) > 80
     assert not any(o.report.named("not supplied") for o in summary.outcomes)
 
 
-@pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("family", RANDOM)
-def test_correct_code_is_never_called_wrong(family, count):
+def test_correct_code_is_never_called_wrong(family, dtype, count):
     drawn = [random_case(family, seed) for seed in range(count)]
-    for dtype in DTYPES:
-        summary = run_adapter(JAX(dtype), drawn)
-        assert summary.ok, summary
-        assert len(summary.named("passed")) == count
+    summary = run_adapter(JAX(dtype), drawn)
+    assert summary.ok, summary
+    assert len(summary.named("passed")) == count
 
 
 @pytest.mark.parametrize("jit", [True, False])
