@@ -340,8 +340,8 @@ RECIPES = {
     "cwc-mnist": Recipe(
         "cwc",
         "mnist",
-        "Papachristodoulou et al. (2024), arXiv:2312.12668, with fewer channels",
-        {**_CWC_MNIST, "layers": _cfse(20, 60, 120, 240)},
+        "Papachristodoulou et al. (2024), arXiv:2312.12668, with other channels",
+        {**_CWC_MNIST, "layers": _cfse(20, 40, 80, 160, 160, 320), "max_iter": 8},
         {"layers": _cfse(20, 80, 240, 480), "max_iter": 36},
     ),
     "deeper-forward-mnist": Recipe(
