@@ -98,7 +98,7 @@ def class_tuples(
 
     Returns
     -------
-    (batch, classes) int64, or (batch, classes, rows) if `rows` is more than 1
+    (batch, classes) int64, or (batch, classes, at most rows) if `rows` is more than 1
         -1 where the batch has no more.
 
     Examples
@@ -131,13 +131,14 @@ def class_tuples(
 
 
 def _several_of_each(labels: Labels, classes: int, rows: int, rng: np.random.Generator) -> Tuples:
-    tuples = np.full((len(labels), classes, rows), -1)
+    width = min(rows, np.bincount(labels).max())
+    tuples = np.full((len(labels), classes, width), -1)
     every = np.arange(len(labels))
     for wanted in range(classes):
         own = np.flatnonzero(labels == wanted)
         place = rng.random((len(labels), len(own)))
         place[own, np.arange(len(own))] = np.inf  # itself comes last, and not at all
-        first = np.argsort(place, axis=1)[:, :rows]
+        first = np.argsort(place, axis=1)[:, :width]
         drawn = np.where(np.isinf(np.take_along_axis(place, first, axis=1)), -1, own[first])
         tuples[every, (wanted - labels) % classes, : drawn.shape[1]] = drawn
     return tuples
