@@ -58,13 +58,17 @@ def _given(flag):
         ("learn", "'learn'"),
         ("train --nope", "--nope"),
         ("train --nope 3", "--nope"),
-        ("train --epoch 3", "--epoch"),
+        ("train --epoch 3", "--epoch; did you mean --epochs? (see ffref train --help)"),
+        ("oracle check folder --hlep", "did you mean --help? (see ffref oracle check --help)"),
+        ("train --image-shape 4x4", "takes height, width and channels, as 32,32,3"),
+        ("train --image-shape 4,4,1", "(4, 4, 1) does not fit samples of 64 features"),
         ("train --temp=3", "--temp"),
         ("train --learningrate 0.1 ff", "--learningrate"),
         ("train cnn", "'cnn'"),
         ("train hff ff", "ff"),
         ("train --data numbers", "'numbers'"),
         ("train --data mnist --data-dir nowhere", "nowhere"),
+        ("train --data mnist --data-dir nowhere", "ffref data fetch mnist"),
         ("train --data cifar10 --data-dir nowhere", "nowhere"),
         ("train --data gone.npz", "gone.npz"),
         ("train --data digits --test-fraction 0.5", "--test-fraction"),
@@ -77,7 +81,7 @@ def _given(flag):
         ("train --resume blobs.npz", "no run folder"),
         ("train --resume=", ""),
         ("evaluate", "run"),
-        ("evaluate nowhere", "nowhere"),
+        ("evaluate nowhere", "there is no checkpoint nowhere; name a run folder"),
         ("evaluate nowhere.npz", "nowhere.npz"),
         ("evaluate blobs.npz --data blobs.npz", "blobs.npz"),
         ("predict", "run"),
@@ -99,7 +103,7 @@ def test_words_that_mean_nothing(arguments, says, tmp_path):
         ("evaluate trained --data blobs.npz --split train", "--split"),
         ("evaluate trained --threads 0", "threads"),
         ("evaluate trained/checkpoint.npz", "--data"),
-        ("evaluate trained/config.json --data blobs.npz", "config.json"),
+        ("evaluate trained/config.json --data blobs.npz", "it is no .npz archive"),
         ("predict trained", "nothing to predict"),
         ("predict trained --data digits", "digits"),
         ("predict trained --data gone.npz", "gone.npz"),
@@ -323,6 +327,25 @@ def test_disk_full_while_predictions_are_written(tmp_path, monkeypatch):
     monkeypatch.setattr("pathlib.Path.replace", _no_space)
     arguments = ["predict", "trained", "--data", "blobs.npz", "--out", "classes.csv"]
     _refused_without_trace(tmp_path, arguments, "No space left")
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (OSError(errno.EROFS, "Read-only file system", "report"), "report: Read-only"),
+        (OSError(errno.ENOSPC, "No space left"), "the output cannot be written: No space left"),
+        (OSError("gone"), "gone"),
+    ],
+)
+def test_what_the_system_says(error, says, monkeypatch):
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr("ffref.cli.evaluate.evaluate", fails)
+    outcome = run("evaluate", "trained")
+    assert_refused(outcome, says)
+    assert "Errno" not in outcome.err
 
 
 # -- settings that a human changed ---------------------------------------------------------------

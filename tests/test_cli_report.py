@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 
 import ffref
-from ffref.report import read_run
-from ffref.report.page import inline_svg
-from ffref.report.run_figures import confusion_counts, first_weights, surest_mistakes
+from ffref.report import read_run, write_report
+from ffref.report.page import inline_svg, section
+from ffref.report.run_figures import (
+    confusion_counts,
+    confusion_matrix,
+    first_weights,
+    surest_mistakes,
+)
+from ffref.report.style import as_svg, panels, save_figure
 from tests.cli_support import TINY, assert_refused, run, run_well
 from tests.small_data import blobs
 
@@ -116,6 +122,37 @@ def test_figures_are_there_as_png_and_svg(report, runs):
     found = sorted(path.name for path in (runs / "hff" / "report" / "figures").iterdir())
     names = ALWAYS | {"accuracy_by_layer", "active_units", "prototypes"}
     assert found == sorted(f"{name}.{ending}" for name in names for ending in ("png", "svg"))
+
+
+@pytest.mark.parametrize("names", [("hff",), ("hff", "backprop")])
+def test_of_an_earlier_report_no_figure_stays(names, runs, tmp_path, monkeypatch):
+    monkeypatch.setattr("ffref.report.writing.save_figure", lambda *_: None)
+    tested = {name: read_run(runs / name, name) for name in ("hff", "backprop")}
+    write_report([tested[name] for name in names], tmp_path)
+    (tmp_path / "figures" / "mine.svg").write_text("")
+    write_report([tested["backprop"]], tmp_path)
+    found = {path.stem for path in (tmp_path / "figures").iterdir()}
+    assert found == ALWAYS - {"goodness_histograms"} | {"mine"}
+
+
+def test_classes_of_named_data_have_their_names(runs):
+    tested = read_run(runs / "hff", "hff")
+    assert [tested.class_name(label) for label in tested.classifier.classes_] == sorted(NAMES)
+    cifar = tested._replace(
+        config=tested.config | {"data": "cifar10"},
+        y=np.array([3, 3, 5]),
+        predicted=np.array([3, 5, 5]),
+    )
+    ticks = [label.get_text() for label in confusion_matrix(cifar).axes[0].get_xticklabels()]
+    assert ticks == ["cat", "dog"]
+    assert "<td>cat</td><td>dog</td><td>1 of 2</td>" in "".join(section(cifar, [], None))
+
+
+def test_letters_that_the_font_lacks_are_text_in_svg(tmp_path):
+    figure, (axes,) = panels(1, 1.0)
+    axes.set_title("\u732b")  # a cat; Matplotlib's own font has none
+    assert save_figure(figure, tmp_path / "cat.png").stat().st_size > 0
+    assert "\u732b" in as_svg(figure)
 
 
 def test_several_runs_are_on_one_page(runs, tmp_path, monkeypatch):

@@ -109,7 +109,7 @@ def test_types_of_labels(labels, expected, path):
         ("a,b,y\n", ("below the header",)),
         ("y\n1\n", ("beside the label",)),
         ("a,b,y\n1,2,0\n1,two,0\n", ("line 3", "column 2 ('b')", "'two'")),
-        ("a,b,y\n1,2,0\n\n1,,0\n", ("line 4", "column 2 ('b')", "''")),
+        ("a,b,y\n1,2,0\n\n1,,0\n", ("line 4", "column 2 ('b')", "an empty cell")),
         ("1,2,0\n1,nan,0\n", ("line 2", "column 2", "'nan'")),
         ("1,2,0\n-inf,2,0\n", ("line 2", "column 1", "'-inf'")),
         ("1,2,0\n1,1e39,0\n", ("line 2", "column 2", "'1e39'")),

@@ -90,6 +90,17 @@ def test_a_resumed_run_counts_what_it_does_itself(clock, monkeypatch):
     assert progress.left() == ""
 
 
+def test_the_first_step_which_compiles_does_not_count(clock, monkeypatch):
+    _terminal(monkeypatch)
+    progress = Progress("training", quiet=False)
+    clock[0] += 14
+    progress.update(1, 100)
+    assert progress.left() == ", about 23 min left"  # nothing else is known yet: 99 * 14 s
+    clock[0] += 0.5
+    progress.update(2, 100)
+    assert progress.left() == ", about 49 s left"  # 98 * 0.5 s
+
+
 def test_lines_of_results_count_as_signs_of_life(clock, monkeypatch, capsys):
     screen = _terminal(monkeypatch)
     progress = Progress("training", quiet=False)

@@ -33,12 +33,27 @@ def sizes(text: str) -> tuple[int, ...]:
     >>> sizes("1000,500")
     (1000, 500)
     """
+    return _counts(text, "units of each layer, as 500,500")
+
+
+def picture_size(text: str) -> tuple[int, ...]:
+    """Parse "32,32,3" into (32, 32, 3).
+
+    Examples
+    --------
+    >>> picture_size("28,28")
+    (28, 28)
+    """
+    return _counts(text, "height, width and channels, as 32,32,3 (or 28,28)")
+
+
+def _counts(text: str, what: str) -> tuple[int, ...]:
     try:
         parsed = tuple(int(part) for part in text.split(","))
     except ValueError:
         parsed = ()
     if not parsed or min(parsed) < 1:
-        raise ArgumentTypeError(f"takes units of each layer, as 500,500, got {text!r}")
+        raise ArgumentTypeError(f"takes {what}, got {text!r}")
     return parsed
 
 
@@ -106,7 +121,7 @@ def _choice(text: str) -> tuple[str, Any]:
 _OF_ANY: dict[str, Callable[[str], Any]] = {
     "random_state": int,
     "hidden_layer_sizes": sizes,
-    "image_shape": sizes,
+    "image_shape": picture_size,
     "layers": layers,
 }
 """How settings are read whose annotation says nothing."""

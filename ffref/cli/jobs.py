@@ -62,10 +62,13 @@ def run_and_report(options: Namespace, jobs: Sequence[Job], default_folder: str)
     workers = options.workers or max(1, available_cores() // threads)
     engine = nullcontext() if options.scheduler is None else dask_executor(options.scheduler)
     teller = _Teller(len(jobs), quiet=options.quiet or options.json)
-    with engine as executor:
-        results = run_jobs(
-            jobs, folder, executor=executor, workers=workers, threads=threads, tell=teller
-        )
+    try:
+        with engine as executor:
+            results = run_jobs(
+                jobs, folder, executor=executor, workers=workers, threads=threads, tell=teller
+            )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command again goes on from what is saved") from None
     about: dict[str, Any] = {
         "command": f"ffref {' '.join(sys.argv[1:])}",
         "threads_per_job": threads,

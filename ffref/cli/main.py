@@ -29,16 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(options)
     except BrokenPipeError:
         raise
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        return _fail(_in_words(error), 2)
+    except ValueError as error:
         return _fail(str(error), 2)
     except MemoryError as error:
         return _fail(f"not enough memory: {error}; try a smaller network, batch or data set", 2)
     except ArithmeticError as error:
         return _fail(str(error), 1)
     except KeyboardInterrupt as error:
-        return _fail(
-            f"interrupted; {str(error) or 'what is in the run folder can be resumed'}", 130
-        )
+        return _fail(f"interrupted{'; ' if str(error) else ''}{error}", 130)
 
 
 def _parse(words: list[str]) -> Namespace:
@@ -80,6 +80,13 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     print(f"ffref: warning: {message}", file=sys.stderr)
+
+
+def _in_words(error: OSError) -> str:
+    """What the system said, without its number."""
+    if error.strerror is None:
+        return str(error)
+    return f"{error.filename or 'the output cannot be written'}: {error.strerror}"
 
 
 def _fail(message: str, code: int) -> int:

@@ -32,6 +32,8 @@ class Progress:
         self.what, self.quiet = what, quiet
         self.began = monotonic()
         self.first, self.done, self.total = 0, 0, 0
+        self.warm: tuple[float, int] | None = None
+        """when the first step, which may have compiled kernels, was done; and its number"""
         on_terminal = sys.stderr.isatty()
         wait, self.pause = _ON_A_TERMINAL if on_terminal else _IN_A_LOG
         self.next_line = self.began + wait
@@ -50,6 +52,7 @@ class Progress:
     def update(self, done: int, total: int) -> None:
         """So much of `total` is done."""
         self.done, self.total = done, total
+        self.warm = self.warm or (monotonic(), done)
         if self.bar is not None:
             self.bar.update(done - self.bar.n)
         elif self.quiet or monotonic() < self.next_line:
@@ -65,9 +68,10 @@ class Progress:
     def left(self) -> str:
         """Words on the time that is left, if it is worth a word."""
         ahead = self.total - self.done
-        if self.done <= self.first or ahead <= 0:
+        if self.warm is None or self.done <= self.first or ahead <= 0:
             return ""
-        seconds = (monotonic() - self.began) / (self.done - self.first) * ahead
+        since, first = self.warm if self.done > self.warm[1] else (self.began, self.first)
+        seconds = (monotonic() - since) / (self.done - first) * ahead
         return f", about {in_words(seconds)} left" if seconds > _SHORT else ""
 
     def line(self, text: str) -> None:

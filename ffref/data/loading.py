@@ -98,8 +98,8 @@ def _find(folder: Path, file: str, info: DatasetInfo) -> Path:
             return place
     looked = " and ".join(str(place) for place in places)
     raise DataError(
-        f"{info.name}: file not found, looked for {looked}; get it from {info.source}, or name "
-        f"another folder by data_dir or FFREF_DATA"
+        f"{info.name}: file not found, looked for {looked}; get it by ffref data fetch "
+        f"{info.name}, or from {info.source}, or name another folder by data_dir or FFREF_DATA"
     )
 
 

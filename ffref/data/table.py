@@ -272,10 +272,15 @@ def _numbers(path: PathLike, line: int, cells: Sequence[str], columns: _Columns)
         pass
     for column, cell in zip(columns.features, cells, strict=True):  # which cell it was
         if not _is_number(cell) or not cell.strip() or not abs(float(cell)) <= _HIGHEST:
-            raise DataError(
-                f"{path}: line {line}, {columns.place(column)}: expected a finite number, got "
+            said = (
                 f"{cell[:40]!r}; features are numbers, and the label stands in the last column or "
                 f"in the one that is named as label"
+                if cell.strip()
+                else "an empty cell; fill it in, or leave the line out"
+            )
+            raise DataError(
+                f"{path}: line {line}, {columns.place(column)}: expected a finite number, "
+                f"got {said}"
             )
     return values  # finite, one by one, though their sum is not
 

@@ -1,9 +1,7 @@
 """Layers that are trained at once or in turn, and layers of other kinds than dense."""
 
-import math
 from typing import Any
 
-from ffref._checks import require
 from ffref.estimators._local import LocalClassifier
 from ffref.estimators._parameters import classifier
 from ffref.estimators._samples import PlainSamples
@@ -36,12 +34,7 @@ class ImageLayers(PlainSamples):
 
     def _image(self, features: int) -> tuple[int, int, int]:
         """Height, width and channels of a sample."""
-        shape = (*image_shape(self.image_shape, features), 1)[:3]
-        require(
-            math.prod(shape) == features,
-            f"image_shape {shape} does not fit samples of {features} features",
-        )
-        return shape[0], shape[1], shape[2]
+        return image_shape(self.image_shape, features)
 
     def _sees_images(self) -> bool:
         """Whether the first layer walks over images."""

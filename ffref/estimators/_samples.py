@@ -46,9 +46,11 @@ class PlainSamples(Classifier):
 
     def _augmentation(self, features: int) -> Callable[[Array, np.random.Generator], Array] | None:
         choices = Augmentation(self.shift, self.flip, self.cutout)
-        if choices == Augmentation():
+        is_wanted = choices != Augmentation()
+        if not is_wanted and self.image_shape is None:
             return None
-        return bind_augmentation(choices, image_shape(self.image_shape, features))
+        shape = image_shape(self.image_shape, features)  # one that does not fit is refused
+        return bind_augmentation(choices, shape) if is_wanted else None
 
     def _input_norm(self) -> str:
         return self.input_norm

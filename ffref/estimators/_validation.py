@@ -242,10 +242,15 @@ def not_fitted_error(message: str) -> Exception:
     return error
 
 
-def image_shape(shape: Any, features: int) -> tuple[int, ...]:
-    """Shape of the images whose pixels are the features; None: square, of 1 or 3 channels."""
+def image_shape(shape: Any, features: int) -> tuple[int, int, int]:
+    """Height, width, channels of images whose pixels are the features; None: square, 1 or 3."""
     if shape is not None:
-        return tuple(shape)
+        height, width, channels = (*shape, 1)[:3]
+        require(
+            height * width * channels == features,
+            f"image_shape {(height, width, channels)} does not fit samples of {features} features",
+        )
+        return height, width, channels
     for channels in (1, 3):
         side = math.isqrt(features // channels)
         if channels * side * side == features:

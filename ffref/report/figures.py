@@ -1,5 +1,6 @@
 """Figures of a run: learning curves, goodness histograms, prototypes."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,9 @@ def _both_sides(
     return found, ("samples", "negatives")
 
 
-def prototype_angles(classifier: HFFClassifier) -> Figure:
+def prototype_angles(
+    classifier: HFFClassifier, class_name: Callable[[object], str] = str
+) -> Figure:
     """Angle between every two prototypes of each layer, classes in order."""
     layers = classifier.prototypes_
     figure, axes_of_layers = panels(len(layers), 3.6)
@@ -107,7 +110,7 @@ def prototype_angles(classifier: HFFClassifier) -> Figure:
         picture = axes.imshow(angles, cmap="RdBu", vmin=0, vmax=180)
         named = np.arange(0, classes, -(-classes // _NAMED_CLASSES))
         ticks = per_class * named + (per_class - 1) / 2
-        names = [str(classifier.classes_[label])[:_NAME_LENGTH] for label in named]
+        names = [class_name(classifier.classes_[label])[:_NAME_LENGTH] for label in named]
         turned = 90 if max(map(len, names)) > 3 else 0
         axes.set_xticks(ticks, names, parse_math=False, rotation=turned)
         axes.set_yticks(ticks, names, parse_math=False)

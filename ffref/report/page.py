@@ -166,8 +166,8 @@ def _confusions(run: TestedRun) -> list[str]:
     rows = []
     for true, taken in zip(*np.unravel_index(most, wrong.shape), strict=True):
         if wrong[true, taken]:
-            of = counts[true].sum()
-            rows.append([f"{classes[true]}", f"{classes[taken]}", f"{wrong[true, taken]} of {of}"])
+            names = [run.class_name(classes[one]) for one in (true, taken)]
+            rows.append([*names, f"{wrong[true, taken]} of {counts[true].sum()}"])
     heading = "<h3>What is most often taken for what</h3>"
     return [heading, _table(["true class", "taken for", "samples"], rows)] if rows else []
 

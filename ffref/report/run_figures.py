@@ -113,7 +113,7 @@ def confusion_matrix(run: TestedRun) -> Figure:
     picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
     figure.colorbar(picture, ax=axes, label="% of the true class", shrink=0.8)
     named = np.arange(0, len(classes), -(-len(classes) // _TICKS))
-    names = [_short(classes[at], 12) for at in named]
+    names = [_short(run.class_name(classes[at]), 12) for at in named]
     turned = 90 if max(map(len, names)) > 3 else 0
     axes.set_xticks(named, names, parse_math=False, rotation=turned)
     axes.set_yticks(named, names, parse_math=False)
@@ -143,9 +143,9 @@ def surest_mistakes(run: TestedRun) -> Figure | None:
     figure, places = _grid(len(rows), _COLUMNS, 0.98)
     for axes, row, image in zip(places, rows, images, strict=False):
         _show(axes, image, cmap="gray")
-        words = f"{_short(run.y[row], 9)} → {_short(run.predicted[row], 9)}"
+        true, taken = (_short(run.class_name(one[row]), 10) for one in (run.y, run.predicted))
         axes.set_title(
-            words if len(words) < 10 else words.replace(" → ", "\n→ "),
+            f"{true} → {taken}" if len(true + taken) < 7 else f"{true}\n→ {taken}",
             fontsize="x-small", parse_math=False, pad=3,
         )  # fmt: skip
     return figure
@@ -196,6 +196,5 @@ def _show(axes: Axes, image: Array, *, cmap: str) -> None:
     axes.imshow(flat, cmap=cmap, vmin=0, vmax=1, interpolation="nearest")
 
 
-def _short(name: object, length: int) -> str:
-    text = str(name)
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+def _short(name: str, length: int) -> str:
+    return name if len(name) <= length else f"{name[: length - 1]}…"

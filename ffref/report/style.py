@@ -5,6 +5,9 @@ stands below each other. Black and white become the page's own colours where a p
 """
 
 import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +50,22 @@ def legend_below(figure: Figure, axes: Axes, *, columns: int = 3) -> None:
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure as PNG, whole or not at all."""
     FigureCanvasAgg(figure)
-    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    with _any_letters():
+        write_whole(path, lambda file: figure.savefig(file, format="png", dpi=120))
     return path
 
 
 def as_svg(figure: Figure) -> str:
     """Return the text of an SVG file."""
     out = io.StringIO()
-    with mpl.rc_context(_SVG):
+    with mpl.rc_context(_SVG), _any_letters():
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return out.getvalue()
+
+
+@contextmanager
+def _any_letters() -> Iterator[None]:
+    """Be silent on letters that the font of figures lacks: SVG has text, PNG shows a box."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield

@@ -77,6 +77,12 @@ class TestedRun(NamedTuple):
         data = Path(self.config["data"]).name
         return f"{self.config.get('recipe') or self.config['algorithm']} on {data}"
 
+    def class_name(self, label: object) -> str:
+        """Name of a class: the label itself, save in named data sets, which number theirs."""
+        data = self.config["data"]
+        own = describe(data).class_names if data in names() else ()
+        return own[int(f"{label}")] if own else f"{label}"
+
     @property
     def seconds(self) -> float:
         """Of training."""

@@ -36,12 +36,13 @@ def write_report(
     runs : sequence of TestedRun
         At least one; names differ.
     folder : Path
-        Made if it is not there. Files of an earlier report are replaced.
+        Made if it is not there. Of an earlier report no figure stays.
     tell : callable
         Called with the name of each run when its figures are there.
     """
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
+    _remove_earlier(figures)
     several = len(runs) > 1
     parts: list[str] = []
     if several:
@@ -83,7 +84,9 @@ def _histograms(run: TestedRun) -> Figure | None:
 
 def _angles(run: TestedRun) -> Figure | None:
     classifier = run.classifier
-    return prototype_angles(classifier) if isinstance(classifier, HFFClassifier) else None
+    if not isinstance(classifier, HFFClassifier):
+        return None
+    return prototype_angles(classifier, run.class_name)
 
 
 _SECONDS = _Named(
@@ -147,6 +150,16 @@ _FIGURES = (
         first_weights,
     ),
 )
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Remove the figures of an earlier report, and nothing else."""
+    for place in (*(path for path in folder.iterdir() if path.is_dir()), folder):
+        for named in _FIGURES:
+            for ending in ("png", "svg"):
+                (place / f"{named.name}.{ending}").unlink(missing_ok=True)
+        if place != folder and not any(place.iterdir()):
+            place.rmdir()
 
 
 def _all_of(run: TestedRun, folder: Path, prefix: str) -> Iterator[Drawn]:

@@ -83,11 +83,14 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         digest = record.pop("digest", None)
         is_whole = digest == _digest(arrays, record)
     except FileNotFoundError:
-        raise DamagedCheckpointError(f"there is no checkpoint {path}") from None
-    except _DAMAGED as error:
         raise DamagedCheckpointError(
-            f"{path} is damaged or no ffref checkpoint: {error}"
-        ) from error
+            f"there is no checkpoint {path}; name a run folder, or a file that save wrote"
+        ) from None
+    except _DAMAGED as error:
+        # of what is no archive, NumPy says that it is pickled, and advises to unpickle it
+        is_clear = isinstance(error, OSError) or zipfile.is_zipfile(path)
+        why = error if is_clear else "it is no .npz archive, or cut short"
+        raise DamagedCheckpointError(f"{path} is damaged or no ffref checkpoint: {why}") from error
     if record.get("format") not in _READ:
         raise ValueError(
             f"{path} has checkpoint format {record.get('format')!r}, this version of ffref reads "

@@ -2,6 +2,7 @@
 
 from argparse import SUPPRESS, ArgumentParser, RawDescriptionHelpFormatter, _SubParsersAction
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, NoReturn, TypeAlias
 
 
@@ -11,9 +12,17 @@ class Parser(ArgumentParser):
     complete: Callable[[ArgumentParser], None] | None = None
 
     def parse_known_args(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
-        """Parse, as argparse does."""
+        """Parse, as argparse does; here, and not at the end, what is unknown is refused."""
         self.completed()
-        return super().parse_known_args(*arguments, **options)
+        found, unknown = super().parse_known_args(*arguments, **options)
+        if unknown:
+            names = [name for name in self._option_string_actions if name.startswith("--")]
+            near = get_close_matches(unknown[0], names, 1)
+            self.error(
+                f"unrecognized arguments: {' '.join(unknown)}"
+                f"{f'; did you mean {near[0]}?' if near else ''}"
+            )
+        return found, unknown
 
     def completed(self) -> "Parser":
         """Add what waits to be added."""
