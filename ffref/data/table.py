@@ -279,7 +279,8 @@ def _numbers(path: PathLike, line: int, cells: Sequence[str], columns: _Columns)
                 else "an empty cell; fill it in, or leave the line out"
             )
             raise DataError(
-                f"{path}: line {line}, {columns.place(column)}: expected a finite number, got {said}"
+                f"{path}: line {line}, {columns.place(column)}: expected a finite number, "
+                f"got {said}"
             )
     return values  # finite, one by one, though their sum is not
 
