@@ -133,8 +133,8 @@ class Objective(NamedTuple):
     evaluate: Callable[[Array, LayerContext, Params], Evaluation]
     """(activity, context, params) -> what `loss` and `grads` return, made of the same pieces, and
     what is logged"""
-    compares_rows: bool = False
-    """whether the context must bring `tuples`"""
+    compared_rows: int = 0
+    """rows of each class, at most, that `tuples` of the context bring; 0: it needs none"""
     census: Census | None = None
     """taken at the end of each epoch; None for most"""
     fault: Callable[[Params], str] = no_fault

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
@@ -56,3 +57,8 @@ class Doomed(FreshProcesses):
 
     def submit(self, fn, /, *args, **kwargs):
         return super().submit(dies)
+
+
+def write_pid_and_sleep(path):
+    Path(path).write_text(str(os.getpid()))
+    time.sleep(60)

@@ -19,27 +19,30 @@ from tests.independent import scalar_similarity
 from tests.independent.compare import scaled_close
 from tests.independent.precision import exact, rounded
 
-# labels, units, similarity, norm, scale, rank, seed
+# labels, units, similarity, norm, scale, rank, seed, rows of a member
 CASES = [
-    ([0, 1, 0, 1], 3, "cosine", "l2", 5.0, 0, 1),
-    ([0, 1, 2, 0, 1, 2], 4, "cosine", "none", 2.0, 0, 2),
-    ([0, 0, 2, 2, 2], 3, "dot", "l2", 3.0, 0, 3),
-    ([1, 1, 0, 2, 0], 4, "dot", "none", 0.5, 0, 4),
-    ([0, 1, 0, 1, 2], 3, "euclidean", "rms", 0.7, 0, 5),
-    ([0, 1, 1, 0], 4, "euclidean", "none", 0.3, 0, 6),
-    ([0, 1, 0, 1], 4, "mahalanobis", "l2", 1.5, 2, 7),
-    ([0, 2, 0, 1, 2, 1], 4, "mahalanobis", "layer", 0.4, 4, 8),
+    ([0, 1, 0, 1], 3, "cosine", "l2", 5.0, 0, 1, 1),
+    ([0, 1, 2, 0, 1, 2], 4, "cosine", "none", 2.0, 0, 2, 1),
+    ([0, 0, 2, 2, 2], 3, "dot", "l2", 3.0, 0, 3, 1),
+    ([1, 1, 0, 2, 0], 4, "dot", "none", 0.5, 0, 4, 1),
+    ([0, 1, 0, 1, 2], 3, "euclidean", "rms", 0.7, 0, 5, 1),
+    ([0, 1, 1, 0], 4, "euclidean", "none", 0.3, 0, 6, 1),
+    ([0, 1, 0, 1], 4, "mahalanobis", "l2", 1.5, 2, 7, 1),
+    ([0, 2, 0, 1, 2, 1], 4, "mahalanobis", "layer", 0.4, 4, 8, 1),
+    ([0, 1, 0, 1, 0, 2], 4, "cosine", "l2", 5.0, 0, 9, 2),
+    ([0, 1, 1, 0, 1], 3, "euclidean", "none", 0.3, 0, 10, 4),
+    ([0, 1, 0, 1, 1], 4, "mahalanobis", "rms", 0.4, 2, 11, 2),
 ]
-each_case = pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[2]} {c[3]}")
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[2]} {c[3]} {c[7]}")
 
 
 def arrays(case):
-    labels, units, name, _, _, rank, seed = case
+    labels, units, name, _, _, rank, seed, members = case
     rng = np.random.default_rng(seed)
     labels = np.array(labels)
     activity = rng.normal(size=(len(labels), units))
     params = (rng.normal(size=(units, rank)),) if name == "mahalanobis" else ()
-    return activity, class_tuples(labels, classes=labels.max() + 1, rng=rng), params
+    return activity, class_tuples(labels, classes=labels.max() + 1, rng=rng, rows=members), params
 
 
 def options(case):
@@ -64,6 +67,29 @@ def test_loss_and_gradient_by_hand():
     expected = 10 * W * np.array([[1.12 / 5, -0.84 / 5], [-0.6 / 2, 0], [0, 0.8 / 5]])
     np.testing.assert_allclose(d_activity, expected, rtol=1e-12, atol=1e-16)
     assert d_params == ()
+
+
+def test_members_of_several_rows_by_hand():
+    # row 0 at cosines 0.6, 0.8 to its positive's rows and 0, -0.6 to its negative's
+    rows = np.array([[1.0, 0.0], [0.6, 0.8], [0.8, 0.6], [0.0, 1.0], [-0.6, 0.8]])
+    tuples = np.full((5, 2, 2), -1)
+    tuples[0] = [[1, 2], [3, 4]]
+    assert faust_loss(rows, tuples, scale=2.0) == pytest.approx(
+        math.log1p(math.exp(-2)), rel=1e-13
+    )
+    # dz_0 = 2 W ((z_3 + z_4) - (z_1 + z_2)) / 2 = W (-2, 0.4), dz_1 = dz_2 = -W z_0 and
+    # dz_3 = dz_4 = W z_0, less their parts along the rows themselves
+    gradient, _ = faust_loss_grads(rows, tuples, scale=2.0)
+    expected = W * np.array([[0, 0.4], [-0.64, 0.48], [-0.36, 0.48], [1, 0], [0.64, 0.48]])
+    np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-16)
+    # alone in its member, a row has all of its share
+    tuples[0] = [[1, -1], [3, -1]]
+    same = faust_loss(rows, tuples[:, :, 0], scale=2.0)
+    assert (
+        faust_loss(rows, tuples, scale=2.0)
+        == same
+        == faust_loss(rows, tuples[:, :, ::-1], scale=2.0)
+    )
 
 
 def test_mean_runs_over_anchors_alone():
@@ -234,6 +260,24 @@ def test_tuples_hold_one_row_of_each_class():
     assert (tuples != np.arange(40)[:, None]).all()
     again = class_tuples(labels, classes=4, rng=np.random.default_rng(1))
     np.testing.assert_array_equal(tuples, again)
+
+
+def test_tuples_of_several_rows():
+    labels = np.array([0, 1, 0, 0, 1, 3, 0])  # class 2 is absent, class 3 has one row
+    rng = np.random.default_rng(2)
+    tuples = class_tuples(labels, classes=4, rng=rng, rows=3)
+    assert tuples.shape == (7, 4, 3)
+    for row, members in enumerate(tuples.tolist()):
+        for k, drawn in enumerate(members):
+            there = set(np.flatnonzero(labels == (labels[row] + k) % 4)) - {row}
+            found = [other for other in drawn if other >= 0]
+            assert len(found) == len(set(found)) == min(3, len(there))
+            assert set(found) <= there
+            assert drawn == [*found, *[-1] * (3 - len(found))]
+    # of four rows of class 0, row 1 gets each as often: three of four times
+    draws = [class_tuples(labels, classes=4, rng=rng, rows=3)[1, 3] for _ in range(2000)]
+    share = np.bincount(np.ravel(draws), minlength=7) / 2000
+    assert abs(share[[0, 2, 3, 6]] - 0.75).max() < 0.05  # over 5 standard deviations
 
 
 def test_tuples_of_lonely_and_absent_classes():

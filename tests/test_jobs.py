@@ -4,8 +4,12 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,6 +122,39 @@ def test_a_broken_pool_of_ones_own_is_named(jobs, tmp_path):
         pool.submit(os._exit, 1).exception()
         (got,) = run_jobs(jobs[:1], tmp_path, executor=pool)
     assert got["error"].startswith("its executor broke: ")
+
+
+def becomes_true(asked):
+    """Whether it does within half a minute, asked for every 20 ms."""
+    return any(asked() or time.sleep(0.02) for _ in range(1500))
+
+
+def is_alive(process):
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc who is alive")
+def test_a_worker_does_not_outlive_the_process_that_waits_for_it(tmp_path):
+    script = (
+        "import sys\n"
+        "from ffref.experiments.executors import FreshProcesses\n"
+        "from tests.failing_jobs import write_pid_and_sleep\n"
+        "if __name__ == '__main__':\n"
+        "    FreshProcesses(1).submit(write_pid_and_sleep, sys.argv[1]).result()\n"
+    )
+    (tmp_path / "waits.py").write_text(script)
+    told = tmp_path / "pid"
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path])}
+    with subprocess.Popen([sys.executable, tmp_path / "waits.py", told], env=path) as waiting:
+        assert becomes_true(lambda: told.exists() and told.read_text())
+        worker = int(told.read_text())
+        assert is_alive(worker)
+        waiting.kill()
+    assert becomes_true(lambda: not is_alive(worker))
 
 
 # -- going on ------------------------------------------------------------------------------------

@@ -161,3 +161,25 @@ def test_scff_layers_do_not_see_labels():
     assert not np.array_equal(
         labelled.state_.network.readout.weights[0], relabelled.state_.network.readout.weights[0]
     )
+
+
+def test_scff_reads_every_layer():
+    X, y = blobs()
+    model = small(SCFFClassifier, **SIZES).fit(X, y)
+    readout = model.state_.network.readout
+    assert [len(weight) for weight in readout.weights] == [9, 6]
+    made = list(passes(model.state_.network, model._prepare(X)))
+    rows = [passed.activity - passed.activity.mean(axis=1, keepdims=True) for passed in made]
+    unit = [centred / centred.std(axis=1, keepdims=True) for centred in rows]
+    logits = sum(z @ weight for z, weight in zip(unit, readout.weights, strict=True))
+    np.testing.assert_allclose(model.readout_goodness(X)[1]["softmax"], logits, atol=2e-4)
+    np.testing.assert_array_equal(model.predict(X), model.classes_[logits.argmax(axis=1)])
+
+
+def test_faust_compares_to_several_rows_of_a_class():
+    X, y = blobs()
+    one, several = (small(FAUSTClassifier, member_rows=rows).fit(X, y) for rows in (1, 5))
+    assert several.score(X, y) > 0.9
+    assert one.history_[0].loss != several.history_[0].loss
+    with pytest.raises(ValueError, match="member_rows"):
+        FAUSTClassifier(member_rows=0).fit(X, y)

@@ -7,8 +7,10 @@ from ffref.oracle import (
     BlockSpec,
     CumulativeSpec,
     FFSpec,
+    NormSpec,
     SymbaSpec,
     TrainingSpec,
+    compare,
     evaluate,
     find_case,
     new_case,
@@ -74,6 +76,25 @@ def test_calibration_lifts_the_slope_to_that_of_the_own_loss(name):
     assert case.golden["d_margin"].kind == "surrogate"
 
 
+def test_a_difference_of_logarithms_is_known_as_well_as_they_are():
+    """margin 4^2 - 1^2 = 15, with 1/16 carried: share = 1 - exp(-1/16), nearly; bfloat16 has 0."""
+    inputs = {
+        "x": np.array([[4.0], [1.0]]), "weight": np.ones((1, 1)), "bias": np.zeros(1),
+        "polarity": np.array([1.0, -1.0]), "partner": np.array([1, 0]),
+        "carried_margin": np.array([0.0625, 0.0625]),
+    }  # fmt: skip
+    spec = CumulativeSpec(
+        norm=NormSpec("none"), goodness="sum", steepness=1.0, remedy="calibrated"
+    )
+    case = new_case("cumulative/mine/won", spec, inputs)
+    report = compare(case, {"own_share": [0.0]}, dtype="bfloat16")
+    assert report.ok
+    (found,) = (f for f in report.findings if f.quantity == "own_share")
+    assert found.floor == pytest.approx((1 + 30.0625 * np.exp(-0.0625)) / 128, rel=1e-6)
+    assert not compare(case, {"own_share": [0.0]}, dtype="float32").ok
+    assert not compare(case, {"own_share": [0.9]}, dtype="bfloat16").ok
+
+
 def test_the_shift_of_a_channel_does_not_move_what_batch_normalisation_makes():
     golden = find_case("block/reconstruction/unpooled").golden
     d, z = golden["d_sums"].value, golden["standardized"].value
@@ -123,3 +144,10 @@ def test_a_block_takes_what_its_specification_has():
     assert "scale" not in axes(BlockSpec(channel_norm="none"))
     assert "running_mean" not in axes(BlockSpec(channel_norm="rms"))
     assert "auxiliary_weight" in axes(BlockSpec(auxiliary=True))
+
+
+def test_an_auxiliary_convolution_needs_a_grid():
+    case = find_case("block/reconstruction/auxiliary")
+    whole = new_case("block/mine/no-grid", case.spec._replace(grid=None), case.inputs)
+    with pytest.raises(ValueError, match="give grid, or leave auxiliary out"):
+        evaluate(whole)

@@ -181,6 +181,9 @@ def test_features_are_all_layers_but_the_first():
     features = readout_features(activities, NORMS["rms"])
     assert [feature.shape for feature in features] == [(2, 4), (2, 5)]
     np.testing.assert_allclose([(f**2).mean(axis=1) for f in features], 1)
+    every = readout_features(activities, NORMS["rms"], layers=3)
+    assert [feature.shape for feature in every] == [(2, 3), (2, 4), (2, 5)]
+    np.testing.assert_array_equal(every[1], features[0])
     (single,) = readout_features(activities[:1], NORMS["l2"])
     np.testing.assert_allclose(np.linalg.norm(single, axis=1), 1)
 

@@ -294,7 +294,7 @@ def test_an_objective_without_census_keeps_its_params():
 
 def test_census_reaches_the_centroids_before_a_peer_mean():
     objective = with_peer_rule(faust(scale=1.0))
-    assert objective.compares_rows
+    assert objective.compared_rows
     activity, labels = np.array([[3.0, 4.0], [0.0, 2.0]]), np.array([1, 1])
     params = (np.zeros((2, 2)), np.zeros(2), np.full(2, 0.5))
     sums = objective.census.sums(activity, labels, params)

@@ -64,9 +64,11 @@ def torch_faust(y, tuples, params, scale, similarity, norm):
     matrix = TORCH_SIMILARITIES[similarity](z, z, *params)
     terms = []
     for anchor, members in enumerate(tuples):
-        if members[0] >= 0:
-            logits = scale * matrix[anchor, members[members >= 0].tolist()]
-            terms.append(F.cross_entropy(logits, torch.tensor(0)))
+        groups = [np.atleast_1d(member) for member in members]
+        groups = [group[group >= 0].tolist() for group in groups]
+        if groups[0]:
+            logits = torch.stack([matrix[anchor, group].mean() for group in groups if group])
+            terms.append(F.cross_entropy(scale * logits, torch.tensor(0)))
     return torch.stack(terms).mean()
 
 
@@ -82,11 +84,12 @@ def torch_faust(y, tuples, params, scale, similarity, norm):
         ("mahalanobis", "layer"),
     ],
 )
-def test_faust(similarity, norm, dtype):
+@pytest.mark.parametrize("rows", [1, 2])
+def test_faust(similarity, norm, dtype, rows):
     rng = np.random.default_rng(11)
     labels = np.array([0, 2, 2, 0, 3, 2, 0])  # class 1 is absent, class 3 has one row
     activity = rng.normal(size=(7, 5)).astype(dtype)
-    tuples = class_tuples(labels, classes=4, rng=rng)
+    tuples = class_tuples(labels, classes=4, rng=rng, rows=rows)
     factor = rng.normal(size=(5, 3)).astype(dtype)
     params = (factor,) if similarity == "mahalanobis" else ()
     choices = {"scale": 0.5, "similarity": SIMILARITIES[similarity], "norm": NORMS[norm]}

@@ -119,7 +119,7 @@ class SelfContrastiveClassifier(MethodClassifier, NeutralSoftmax):
 
     readout: str = setting(
         default="softmax",
-        help="a softmax on the normalised activity of all layers but the first",
+        help="a softmax on the normalised activity of all layers",
         choices=("softmax",),
         shapes=True,
     )
@@ -127,6 +127,10 @@ class SelfContrastiveClassifier(MethodClassifier, NeutralSoftmax):
     def _algorithm(self, features: int, classes: int) -> Algorithm:
         objectives = self._objectives(self._places(features, classes))
         return self_contrastive(objectives, readout=self._readout_training())
+
+    def _read_by_softmax(self, units: list[int]) -> list[int]:
+        """All: no layer is shown a label, so that the first has none to pass on."""
+        return units
 
     def _network(self, layers: tuple[LocalLayer, ...]) -> Network:
         network = super()._network(layers)

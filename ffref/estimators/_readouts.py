@@ -114,8 +114,12 @@ class SoftmaxReadout(ChosenStart, LayerReadout):
     ) -> tuple[Readout | None, OptimizerState | None]:
         if not self._has_softmax():
             return None, None
-        readout = zero_readout(units[1:] or units, classes, np.dtype(np.float32))
+        readout = zero_readout(self._read_by_softmax(units), classes, np.dtype(np.float32))
         return readout, self._readout_optimizer().init(readout.weights)
+
+    def _read_by_softmax(self, units: list[int]) -> list[int]:
+        """Units of the layers that the softmax readout reads, the topmost ones."""
+        return units[1:] or units
 
     def _goodness(self, x: Array) -> Array:
         return self._softmax_logits(x) if self.readout == "softmax" else super()._goodness(x)

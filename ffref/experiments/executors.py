@@ -4,6 +4,7 @@ By default each job has a process of its own, so that one that dies takes no oth
 memory is its own. `dask_executor` reaches the workers of a dask scheduler, here or elsewhere.
 """
 
+import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +19,9 @@ from concurrent.futures import (
 )
 from contextlib import contextmanager
 from importlib import import_module
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any, TypeVar
 
 from ffref._checks import require
@@ -51,13 +53,21 @@ class FreshProcesses(Executor):
 
 def _in_a_process(fn: Callable[..., _T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _T:
     # spawned, not forked: this process has threads
-    with ProcessPoolExecutor(1, get_context("spawn"), _end_by_interrupt) as one:
+    with ProcessPoolExecutor(1, get_context("spawn"), _know_when_to_end) as one:
         return one.submit(fn, *args, **kwargs).result()
 
 
-def _end_by_interrupt() -> None:
-    """Let Ctrl-C end this process without a word: the one that waits for it says what is up."""
+def _know_when_to_end() -> None:
+    """Let Ctrl-C end this process without a word, and do not outlive the one that waits for it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # what was to be kept has been: files are renamed when they are whole
 
 
 @contextmanager

@@ -27,7 +27,10 @@ from ffref.formulas import linear_cka, representation_diagnostics
 
 DIGITS = Settings(learning_rate=0.003)
 MNIST = Settings(
-    hidden=(900, 900), batch_size=200, common=(("standardize", False), ("input_norm", "rms"))
+    hidden=(450, 450),
+    epochs=5,
+    learning_rate=0.003,
+    common=(("standardize", False), ("input_norm", "rms")),
 )
 """The paper's own architecture and settings were not found."""
 
@@ -35,6 +38,8 @@ SIMILARITY_CASES: dict[str, Row] = {
     "cosine": {},
     "cosine, scale 5": {"scale": 5.0},
     "cosine, scale 20": {"scale": 20.0},
+    "mean cosine to all rows of a class, scale 10": {"member_rows": 100},
+    "mean cosine to all rows of a class, scale 30": {"member_rows": 100, "scale": 30.0},
     "dot of raw activity": {"similarity": "dot", "activity_norm": "none", "scale": 0.1},
     "squared distance of raw activity": {
         "similarity": "euclidean", "activity_norm": "none", "scale": 0.1,

@@ -33,6 +33,14 @@ _BACKPROP_MNIST = {
     "max_iter": 10,
 }
 _ONE_PASS_MNIST = {**_MNIST_LIKE, "hidden_layer_sizes": (500, 500), "max_iter": 10}
+_FAUST_MNIST = {
+    **_ONE_PASS_MNIST,
+    # an anchor beside the mean of all the batch's rows of a class
+    "member_rows": 32,
+    "scale": 30.0,
+    "learning_rate_init": 0.003,
+    "batch_size": 128,
+}
 _SCFF_MNIST = {
     "standardize": False,
     "hidden_layer_sizes": (500, 500),
@@ -61,7 +69,8 @@ for _relative in ("symba", "cumulative", "layer-collaboration"):
     for _data in ("digits", "mnist", "fashion-mnist"):
         PRESETS[_relative, _data] = PRESETS["ff", _data]
 for _data in ("mnist", "fashion-mnist"):
-    for _relative in ("mono-forward", "faust", "cwc", "deeper-forward", "distance-forward"):
+    PRESETS["faust", _data] = _FAUST_MNIST
+    for _relative in ("mono-forward", "cwc", "deeper-forward", "distance-forward"):
         PRESETS[_relative, _data] = _ONE_PASS_MNIST
     PRESETS["scff", _data] = _SCFF_MNIST
     PRESETS["ff-recurrent", _data] = _RECURRENT_MNIST

@@ -96,26 +96,25 @@ _HFF_CONV_MNIST = {
 }
 _FAUST_SOURCE = "Gong et al. (2025), arXiv:2509.08697; loss, network and settings are ours"
 _FAUST_MNIST = {
-    "standardize": False,
-    "input_norm": "rms",
+    **PRESETS["faust", "mnist"],
     "hidden_layer_sizes": (1000, 1000),
     "readout": "last",
     "shift": 1,
-    "learning_rate_init": 0.003,
-    "batch_size": 128,
-    "max_iter": 12,
+    "max_iter": 20,
 }
 _FAUST_CIFAR = {
     "standardize": True,
-    "hidden_layer_sizes": (1500, 1500),
+    "hidden_layer_sizes": (1500, 1500, 1500),
     "readout": "last",
+    "member_rows": 32,
+    "scale": 30.0,
     "shift": 2,
     "flip": True,
     "optimizer": "adamw",
     "weight_decay": 0.01,
-    "learning_rate_init": 0.003,
+    "learning_rate_init": 0.002,
     "batch_size": 128,
-    "max_iter": 14,
+    "max_iter": 36,
 }
 _SCFF_MNIST = {
     "standardize": False,
@@ -329,7 +328,7 @@ RECIPES = {
         "cifar10",
         _FAUST_SOURCE,
         _FAUST_CIFAR,
-        {"max_iter": 100, "hidden_layer_sizes": (2000, 2000)},
+        {"max_iter": 100, "hidden_layer_sizes": (2000, 2000, 2000)},
     ),
     "scff-mnist": Recipe(
         "scff",
@@ -341,8 +340,8 @@ RECIPES = {
     "cwc-mnist": Recipe(
         "cwc",
         "mnist",
-        "Papachristodoulou et al. (2024), arXiv:2312.12668, with fewer channels",
-        {**_CWC_MNIST, "layers": _cfse(20, 60, 120, 240)},
+        "Papachristodoulou et al. (2024), arXiv:2312.12668, with other channels",
+        {**_CWC_MNIST, "layers": _cfse(20, 40, 80, 160, 160, 320), "max_iter": 8},
         {"layers": _cfse(20, 80, 240, 480), "max_iter": 36},
     ),
     "deeper-forward-mnist": Recipe(

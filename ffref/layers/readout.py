@@ -53,10 +53,10 @@ def zero_readout(units: Sequence[int], classes: int, dtype: np.dtype) -> Readout
     )
 
 
-def readout_features(activities: Sequence[Array], norm: Norm) -> tuple[Array, ...]:
-    """Normalised activities of the layers that a readout reads: all hidden ones but the first.
-
-    A single layer is read all the same.
+def readout_features(
+    activities: Sequence[Array], norm: Norm, *, layers: int | None = None
+) -> tuple[Array, ...]:
+    """Normalised activities of the layers that a readout reads, the topmost ones.
 
     Parameters
     ----------
@@ -64,6 +64,8 @@ def readout_features(activities: Sequence[Array], norm: Norm) -> tuple[Array, ..
         From the bottom up, of the pass with the neutral label.
     norm : Norm
         `NORMS["rms"]` in Hinton's code.
+    layers : int or None
+        How many are read; None: all hidden ones but the first, and a single one all the same.
 
     Examples
     --------
@@ -73,7 +75,8 @@ def readout_features(activities: Sequence[Array], norm: Norm) -> tuple[Array, ..
     >>> readout_features(activities, NORMS["rms"])
     (array([[0.2, 1.4]]),)
     """
-    read = activities[1:] if len(activities) > 1 else activities
+    count = max(len(activities) - 1, 1) if layers is None else layers
+    read = activities[len(activities) - count :]
     return tuple(norm.value(activity) for activity in read)  # (READ.1)
 
 

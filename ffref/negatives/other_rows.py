@@ -79,22 +79,27 @@ def other_class_row(labels: Labels, *, rng: np.random.Generator) -> Rows:
     return order[np.where(drawn < start, drawn, drawn + count)]
 
 
-def class_tuples(labels: Labels, *, classes: int, rng: np.random.Generator) -> Tuples:
-    """Draw for each row another one of its class, then one of each other class, (batch, classes).
+def class_tuples(
+    labels: Labels, *, classes: int, rng: np.random.Generator, rows: int = 1
+) -> Tuples:
+    """Draw for each row others of its class, then of each other class.
 
-    Column 0: another row of the same class, -1 where the row is alone in its class. Column k: a
-    row of class (own + k) mod classes, -1 where the batch has none. All rows of a class are
-    equally likely.
+    Column 0: other rows of the same class, -1 where the row is alone in its class. Column k: of
+    class (own + k) mod classes, -1 where the batch has none. All rows of a class are equally
+    likely, and none comes twice.
 
     Parameters
     ----------
     labels : (batch,) whole numbers in 0 .. classes - 1
     classes : int
     rng : numpy.random.Generator
+    rows : int
+        How many of each class, where the batch has as many.
 
     Returns
     -------
-    (batch, classes) int64
+    (batch, classes) int64, or (batch, classes, at most rows) if `rows` is more than 1
+        -1 where the batch has no more.
 
     Examples
     --------
@@ -106,8 +111,11 @@ def class_tuples(labels: Labels, *, classes: int, rng: np.random.Generator) -> T
            [ 0, -1,  2]])
     """
     check_count(classes, "classes")
+    check_count(rows, "rows")
     labels = np.asarray(labels)
     check_labels(labels, len(labels), classes)
+    if rows > 1:
+        return _several_of_each(labels, classes, rows, rng)
     order = np.argsort(labels, kind="stable")
     count = np.bincount(labels, minlength=classes)
     start = np.cumsum(count) - count
@@ -120,6 +128,20 @@ def class_tuples(labels: Labels, *, classes: int, rng: np.random.Generator) -> T
     position = start[wanted] + drawn
     position[:, 0] += position[:, 0] >= place
     return np.where(offered > 0, order[np.minimum(position, len(order) - 1)], -1)
+
+
+def _several_of_each(labels: Labels, classes: int, rows: int, rng: np.random.Generator) -> Tuples:
+    width = min(rows, np.bincount(labels).max())
+    tuples = np.full((len(labels), classes, width), -1)
+    every = np.arange(len(labels))
+    for wanted in range(classes):
+        own = np.flatnonzero(labels == wanted)
+        place = rng.random((len(labels), len(own)))
+        place[own, np.arange(len(own))] = np.inf  # itself comes last, and not at all
+        first = np.argsort(place, axis=1)[:, :width]
+        drawn = np.where(np.isinf(np.take_along_axis(place, first, axis=1)), -1, own[first])
+        tuples[every, (wanted - labels) % classes, : drawn.shape[1]] = drawn
+    return tuples
 
 
 def gaussian_noise(x: Array, *, rng: np.random.Generator) -> Array:

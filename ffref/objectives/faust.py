@@ -3,7 +3,7 @@
 Paper: Gong et al., "Reshaping the Forward-Forward Algorithm with a Similarity-Based Objective",
 arXiv:2509.08697v1. Its equations were not readable; this is a reconstruction from its abstract
 and from the tuplet loss that it names (docs/derivations/faust.md says which).
-Derivation: docs/derivations/faust.md, equations FAUST.1 to FAUST.9.
+Derivation: docs/derivations/faust.md, equations FAUST.1 to FAUST.11.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,9 @@ class _Forward(NamedTuple):
     anchors: np.ndarray
     """row numbers of the A anchors"""
     members: np.ndarray
-    """(A, members) row numbers, positive first; 0 where there is none"""
+    """(A, members, rows) row numbers, positive first; 0 where there is none"""
+    shares: Array
+    """(A, members, rows) of each row in its member's mean; 0 where there is none"""
     similar: Array
     """(A, members) similarity of anchor and member, -inf where there is none"""
     logits: Array
@@ -68,14 +70,15 @@ def faust_loss(
 
     z = N(y)
     L = mean_i log(1 + sum_n exp(s S(z_i, z_n) - s S(z_i, z_p)))
-    over the anchors i, with their positive p and negatives n
+    over the anchors i, with their positive p and negatives n; for a member of several rows, S
+    stands for the mean over them
 
     Parameters
     ----------
     activity : (batch, units) float32 or float64
         y: after the nonlinearity, before normalisation.
-    tuples : (batch, members) whole numbers
-        Row i: the row number of anchor i's positive, then of its negatives; -1: there is none.
+    tuples : (batch, members) or (batch, members, rows) whole numbers
+        Row i: the row numbers of anchor i's positive, then of its negatives; -1: there is none.
         A row without a positive is no anchor. `ffref.negatives.class_tuples` draws them.
     params : tuple of arrays
         What the similarity learns: `(factor,)` for the Mahalanobis one, `()` for the others.
@@ -204,8 +207,10 @@ def faust_class_scores(
     return scores
 
 
-def faust(*, scale: float, similarity: Similarity = COSINE, norm: Norm = L2) -> Objective:
-    """Bind the choices of one layer.
+def faust(
+    *, scale: float, similarity: Similarity = COSINE, norm: Norm = L2, member_rows: int = 1
+) -> Objective:
+    """Bind the choices of one layer, and how many rows a member of its tuples has.
 
     Its params are what the similarity learns, then `(centroids, counts)`: state, which the loss
     does not see and no step moves; its census takes them from the training samples.
@@ -217,6 +222,7 @@ def faust(*, scale: float, similarity: Similarity = COSINE, norm: Norm = L2) -> 
     array([0., 0.])
     """
     check_positive(scale, "scale")
+    check_count(member_rows, "member_rows")
     bound = _Bound(scale, similarity, norm)
 
     def learned(params: Params) -> Params:
@@ -245,9 +251,8 @@ def faust(*, scale: float, similarity: Similarity = COSINE, norm: Norm = L2) -> 
         total, counts = class_sums(norm.value(activity), labels, classes=len(params[-1]))
         return total, counts.astype(total.dtype)
 
-    return Objective(
-        loss, grads, advance, evaluate, compares_rows=True, census=Census(sums, _with_centroids)
-    )
+    census = Census(sums, _with_centroids)
+    return Objective(loss, grads, advance, evaluate, compared_rows=member_rows, census=census)
 
 
 def _with_centroids(params: Params, sums: tuple[Array, ...]) -> Params:
@@ -272,13 +277,17 @@ def _forward(activity: Array, tuples: Tuples, params: Params, bound: _Bound) -> 
     check_matrix(activity, "activity")
     tuples = _check_tuples(tuples, len(activity))
     scale = check_positive(bound.scale, "scale")
-    anchors = np.flatnonzero(tuples[:, 0] >= 0)
+    anchors = np.flatnonzero((tuples[:, 0] >= 0).any(axis=1))
     members = np.maximum(tuples[anchors], 0)
+    present = tuples[anchors] >= 0
+    rows = present.sum(axis=2)
+    shares = (present / np.maximum(rows, 1)[:, :, None]).astype(activity.dtype)
     direction = bound.norm.value(activity)  # (FAUST.1)
-    similar = bound.similarity.value(direction, direction, params)[anchors[:, None], members]
-    similar[tuples[anchors] < 0] = -np.inf
+    matrix = bound.similarity.value(direction, direction, params)
+    similar = (shares * matrix[anchors[:, None, None], members]).sum(axis=2)  # (FAUST.10)
+    similar[rows == 0] = -np.inf
     logits = scale * (similar - similar[:, :1])  # (FAUST.2)
-    return _Forward(direction, anchors, members, similar, logits)
+    return _Forward(direction, anchors, members, shares, similar, logits)
 
 
 def _loss(forward: _Forward) -> float:
@@ -290,14 +299,14 @@ def _loss(forward: _Forward) -> float:
 def _backward(
     forward: _Forward, activity: Array, params: Params, bound: _Bound
 ) -> tuple[Array, Params]:
-    direction, anchors, members, _, logits = forward
+    direction, anchors, members, shares, _, logits = forward
     d_similar = np.zeros((len(direction), len(direction)), direction.dtype)
     if len(anchors):
         d_logits = softmax(logits)
         d_logits[:, 0] = -d_logits[:, 1:].sum(axis=1)
         d_logits /= len(anchors)  # (FAUST.4)
-        scaled = float(bound.scale) * d_logits
-        np.add.at(d_similar, (anchors[:, None], members), scaled)  # (FAUST.5)
+        scaled = float(bound.scale) * d_logits[:, :, None] * shares  # (FAUST.11)
+        np.add.at(d_similar, (anchors[:, None, None], members), scaled)  # (FAUST.5)
     as_anchor, as_member, d_params = bound.similarity.vjp(d_similar, direction, direction, params)
     d_activity = bound.norm.vjp(as_anchor + as_member, activity)  # (FAUST.6), (FAUST.7)
     return d_activity, d_params
@@ -306,15 +315,16 @@ def _backward(
 def _check_tuples(tuples: Tuples, batch: int) -> Tuples:
     tuples = np.asarray(tuples)
     require(
-        tuples.ndim == 2 and len(tuples) == batch and tuples.shape[1] >= 1,
-        f"tuples must be ({batch}, members), one row for each row of activity, got shape "
-        f"{tuples.shape}",
+        tuples.ndim in (2, 3) and len(tuples) == batch and tuples.size > 0,
+        f"tuples must be ({batch}, members) or ({batch}, members, rows), one entry for each row "
+        f"of activity, got shape {tuples.shape}",
     )
+    tuples = tuples.reshape(batch, tuples.shape[1], -1)
     require(
         tuples.dtype.kind in "iu" and tuples.min() >= -1 and tuples.max() < batch,
         f"tuples must hold row numbers 0 .. {batch - 1} of this batch, or -1 where there is none",
     )
-    own = np.flatnonzero((tuples == np.arange(batch)[:, None]).any(axis=1))
+    own = np.flatnonzero((tuples == np.arange(batch)[:, None, None]).any(axis=(1, 2)))
     require(
         not len(own),
         f"no row may stand in its own tuple, and {len(own)} do, row {own[:1]} first; draw tuples "
@@ -335,6 +345,12 @@ class Choices:
         shapes=True,
     )
     scale: float = setting(default=10.0, help="factor on similarities", check=check_positive)
+    member_rows: int = setting(
+        default=1,
+        help="samples of a class that make a member of a tuple, by their mean similarity",
+        more="Where the batch has as many.",
+        check=check_count,
+    )
     activity_norm: str = setting(
         default="l2",
         help="of the activity that is compared",
@@ -360,6 +376,7 @@ def _objective(choices: Choices, place: LayerPlace) -> Objective:
         scale=choices.scale,
         similarity=SIMILARITIES[choices.similarity],
         norm=NORMS[choices.activity_norm],
+        member_rows=choices.member_rows,
     )
 
 

@@ -179,7 +179,7 @@ class BlockSpec(NamedTuple):
     grid: Pair | None = None
     """cells down and right; None: every place is a feature"""
     auxiliary: bool = False
-    """whether there are auxiliary_weight and auxiliary_bias"""
+    """whether there are auxiliary_weight and auxiliary_bias; with a grid alone"""
     residual: bool = False
     """whether the normalised images, averaged to the activity's places, are added to its first
     channels"""

@@ -185,13 +185,14 @@ def one_pass(
 
     class_scores : (features, params) -> (batch, classes), one for each layer
     """
+    rows = max(objective.compared_rows for objective in objectives)
 
     def batch(
         network: Network, x: Array, labels: Labels, logits: Array | None, rng: np.random.Generator
     ) -> tuple[LayerInput, LayerContext]:
         context = labelled_context(labels, x.dtype)
-        if any(objective.compares_rows for objective in objectives):
-            tuples = class_tuples(labels, classes=int(labels.max()) + 1, rng=rng)
+        if rows:
+            tuples = class_tuples(labels, classes=int(labels.max()) + 1, rows=rows, rng=rng)
             context = context._replace(tuples=tuples)
         return network.input_norm.value(x), context
 

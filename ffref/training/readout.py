@@ -23,16 +23,21 @@ class ReadoutTraining(NamedTuple):
 
 
 def network_features(network: Network, neutral: Array) -> tuple[Array, ...]:
-    """What the readout reads, for inputs that carry no label."""
+    """What the readout reads, for inputs that carry no label: a layer for each of its weights."""
     read = [passed.features for passed in passes(network, neutral)]
-    return readout_features(read, network.between_norm)
+    layers = len(_readout(network).weights)
+    return readout_features(read, network.between_norm, layers=layers)
 
 
 def network_logits(network: Network, neutral: Array) -> Array:
     """Logits of the softmax readout, (batch, features) -> (batch, classes)."""
+    return readout_logits(_readout(network), network_features(network, neutral))
+
+
+def _readout(network: Network) -> Readout:
     if network.readout is None:
         raise ValueError("this network has no softmax readout; train it with readout='softmax'")
-    return readout_logits(network.readout, network_features(network, neutral))
+    return network.readout
 
 
 def readout_step(

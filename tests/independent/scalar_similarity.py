@@ -46,13 +46,17 @@ def faust_loss(rows, tuples, factor, *, scale, similarity, norm):
     points = [NORMS[norm](row) for row in rows]
     extra = () if factor is None else (factor,)
     terms = []
-    for anchor, (positive, *negatives) in enumerate(tuples):
-        if positive >= 0:
-            likeness = [
-                scale * SIMILARITIES[similarity](points[anchor], points[other], *extra)
-                for other in (positive, *negatives)
-                if other >= 0
-            ]
+    for anchor, members in enumerate(tuples):
+        # a member is one row, or a list of rows: as similar as they are in the mean
+        lists = [member if isinstance(member, list) else [member] for member in members]
+        present = [[other for other in rows if other >= 0] for rows in lists]
+        if present[0]:
+            likeness = []
+            for others in filter(None, present):
+                each = [
+                    SIMILARITIES[similarity](points[anchor], points[o], *extra) for o in others
+                ]
+                likeness.append(scale * mp.fsum(each) / len(each))
             terms.append(surprise(likeness[0], likeness[1:]))
     return mp.fsum(terms) / len(terms) if terms else mp.mpf(0)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ffref._checks import require
 from ffref.formulas import cosine_similarity, softmax_cross_entropy_grad
 from ffref.kernels import conv2d
 from ffref.layers import Window, block_kind
@@ -12,6 +13,7 @@ from ffref.layers.block import (
     BlockPass,
     advance_block,
     block_forward,
+    check_form,
     spread,
 )
 from ffref.objectives.hff import hff, hff_class_scores
@@ -80,8 +82,13 @@ def _open(spec: BlockSpec, inputs: Values) -> tuple[Block, BlockForm]:
     window = Window(
         inputs["x"].shape[1:], inputs["weight"].shape[:2], spec.layer.stride, spec.layer.padding
     )
-    norm = spec.channel_norm
-    return Block(*arrays), BlockForm(window, spec.pool, norm, spec.grid, spec.residual)
+    form = BlockForm(window, spec.pool, spec.channel_norm, spec.grid, spec.residual)
+    check_form(form, channels)
+    require(
+        spec.grid is not None or not spec.auxiliary,
+        "auxiliary_weight reads the cells of a grid: give grid, or leave auxiliary out",
+    )
+    return Block(*arrays), form
 
 
 def evaluate(spec: BlockSpec, inputs: Values) -> Values:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ffref.formulas import GOODNESS, sigmoid
+from ffref.formulas import GOODNESS, sigmoid, softplus
 from ffref.formulas.free_riding import PairWeights, cumulative_margin, remedy_weights
 from ffref.formulas.pairs import pair_margin, pair_rows
 from ffref.objectives.cumulative import cumulative
@@ -109,12 +109,23 @@ def _scales(spec: SymbaSpec | CumulativeSpec, inputs: Values, values: Values) ->
         "goodness": largest,
         "margin": largest,
         "carried_share": 1.0,
-        "own_share": 1.0,
+        "own_share": _share_scale(spec, values),
         "cumulative_margin": largest + carried,
         "next_carried_margin": largest + carried,
         "d_margin": share,
         "d_activity": share * slope,
     }
+
+
+def _share_scale(spec: SymbaSpec | CumulativeSpec, values: Values) -> float:
+    """1, and what rounding the two logarithms does to max(0, 1 - exp(log a - log b)).
+
+    Where their difference is above 0 by more than rounding, it does nothing to the 0.
+    """
+    if not (isinstance(spec, CumulativeSpec) and spec.remedy == "calibrated"):
+        return 1.0
+    own, whole = (softplus(spec.steepness * values[m]) for m in ("margin", "cumulative_margin"))
+    return 1 + float(((own + whole) * np.exp(-np.abs(own - whole))).max())
 
 
 SYMBA = framed(Head(_sides, _symba_quantities, _symba, _context, _read_symba, _scales))
