@@ -11,8 +11,8 @@ import torch
 
 from ffref.oracle import cases, evaluate
 from ffref.oracle.adapters import PyTorch
-from ffref.oracle.comparison import as_float64
-from ffref.oracle.layouts import from_layout
+from ffref.oracle.comparison import as_float64, fit
+from ffref.oracle.layouts import from_layout, shape_there
 from ffref.oracle.tolerances import UNIT_ROUNDOFF, floor
 
 
@@ -25,6 +25,13 @@ def share(golden, mine, dtype):
     return beyond / (UNIT_ROUNDOFF[dtype] * golden.kappa) if beyond else 0.0
 
 
+def as_here(value, case, quantity):
+    """In ffref's axes; flat rows of images get theirs first, as in `compare`."""
+    axes = case.axes[quantity]
+    shape = shape_there(case.golden[quantity].value.shape, axes, PyTorch.layout)
+    return from_layout(fit(as_float64(value), shape), axes, PyTorch.layout)
+
+
 def main():
     torch.set_num_threads(1)
     worst = {}
@@ -32,7 +39,7 @@ def main():
         runs = {("ffref", name): evaluate(case, name) for name in ("float64", "float32")}
         for name in UNIT_ROUNDOFF:
             runs["torch", name] = {
-                quantity: from_layout(as_float64(value), case.axes[quantity], PyTorch.layout)
+                quantity: as_here(value, case, quantity)
                 for quantity, value in PyTorch(name).run(case).items()
             }
         for who, values in runs.items():

@@ -146,6 +146,15 @@ def test_a_block_takes_what_its_specification_has():
     assert "auxiliary_weight" in axes(BlockSpec(auxiliary=True))
 
 
+def test_a_block_without_features_has_no_derivative_in_them():
+    live = find_case("block/reconstruction/no-norm")
+    dead = new_case("block/mine/dead", live.spec, live.inputs | {"shift": np.full(2, -99.0)})
+    for case, allowed in ((dead, True), (live, False)):
+        mine = evaluate(case)
+        mine["d_features"] = mine["d_features"] + 1
+        assert compare(case, mine).ok is allowed
+
+
 def test_an_auxiliary_convolution_needs_a_grid():
     case = find_case("block/reconstruction/auxiliary")
     whole = new_case("block/mine/no-grid", case.spec._replace(grid=None), case.inputs)

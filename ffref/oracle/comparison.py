@@ -172,7 +172,10 @@ def _own_kinks(family: Family, values: Values, scales: dict[str, float], dtype: 
         *layer, quantity = name.split(".")
         if quantity == "preactivation":
             near = np.abs(sums) <= 2 * UNIT_ROUNDOFF[dtype] * scales[name]
-            marks[".".join([*layer, "d_preactivation"])] = near.astype(np.float64)
+            gated = ".".join([*layer, "d_preactivation"])
+            if gated not in values:  # of a block: what its channels' scale and norm are behind
+                gated = ".".join([*layer, "d_sums"])
+            marks[gated] = near.astype(np.float64)
     return marks
 
 

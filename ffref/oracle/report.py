@@ -146,7 +146,9 @@ class Report(NamedTuple):
 
     def _command(self, action: str) -> str:
         if self.reference != GOLDEN:
-            made = f"compare(case, yours, dtype={self.dtype!r}, layout={self.layout or None!r})"
+            family, _, seed = self.case.partition("/random/")
+            drawn = f"random_case({family!r}, {seed})" if seed else "case"
+            made = f"compare({drawn}, yours, dtype={self.dtype!r}, layout={self.layout or None!r})"
             return made if action == "compare" else f"diagnose({made})"
         layout = f" --layout {self.layout}" if self.layout else ""
         return f"ffref oracle {action} {self.case} YOURS.npz --dtype {self.dtype}{layout}"

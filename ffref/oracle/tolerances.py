@@ -3,8 +3,8 @@
 A quantity's tolerance is MULTIPLE[dtype] * unit roundoff * condition number / largest entry. The
 condition number is the case's own, found with 50 digits; the multiple is measured: correct
 implementations (the library, and PyTorch's autograd) were at most 0.67 such units away in float64
-and float32, 0.66 in bfloat16, beyond the floor, over all cases and quantities (docs/oracle.md,
-benchmarks/oracle_tolerances.py). They are given six and one and a half times that.
+and float32, 0.72 in bfloat16, beyond the floor, over all cases and quantities (docs/oracle.md,
+benchmarks/oracle_tolerances.py). They are given six and 1.4 times that.
 """
 
 UNIT_ROUNDOFF = {"float64": 2.0**-53, "float32": 2.0**-24, "bfloat16": 2.0**-8}

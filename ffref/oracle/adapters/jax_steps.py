@@ -60,6 +60,14 @@ def relu(sums: Array, kind: str) -> Array:
     return sums + jax.lax.stop_gradient(jax.nn.relu(sums) - sums)
 
 
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)), with a derivative that is right to the last digits.
+
+    That of `jax.nn.softplus` is exp(x - softplus(x)), some |x| unit roundoffs away.
+    """
+    return jnp.maximum(x, 0) + jnp.log1p(jnp.exp(-jnp.abs(x)))
+
+
 def layer(spec: Any, x: Array, v: Given, keep: Keep) -> tuple[Array, Array]:  # noqa: ANN401
     """Weighted sums and activity of a dense or convolutional layer on its normalised input."""
     x = keep("normalized", normalize(x, spec.norm))
@@ -112,7 +120,7 @@ def ff(spec: FFSpec, v: Given, keep: Keep) -> Array:
     sums, activity = layer(spec, x, v, keep)
     polarity = v["polarity"]
     positive = (polarity > 0).astype(polarity.dtype)
-    each = jax.nn.softplus(-polarity * logits(spec, activity, keep))
+    each = softplus(-polarity * logits(spec, activity, keep))
     if spec.reduction == "rows":
         loss = each.mean()
     else:
@@ -154,7 +162,7 @@ def recurrent(spec: RecurrentSpec, v: Given, keep: Keep) -> Array:
     sums = keep("preactivation", below @ v["weight"] + above @ v["top_down"] + v["bias"])
     activity = keep("activity", relu(sums, spec.relu))
     state = keep("state", spec.damping * v["old"] + (1 - spec.damping) * activity)
-    return jax.nn.softplus(-v["polarity"] * logits(spec, state, keep)).mean()
+    return softplus(-v["polarity"] * logits(spec, state, keep)).mean()
 
 
 def pair_margins(spec: Any, v: Given, keep: Keep) -> tuple[Array, Array, Array]:  # noqa: ANN401
@@ -173,7 +181,7 @@ def pair_margins(spec: Any, v: Given, keep: Keep) -> tuple[Array, Array, Array]:
 def symba(spec: SymbaSpec, v: Given, keep: Keep) -> Array:
     """SymBa: softplus of the margin of pairs."""
     margin, is_first, _ = pair_margins(spec, v, keep)
-    return is_first @ jax.nn.softplus(-spec.steepness * margin) / is_first.sum()
+    return is_first @ softplus(-spec.steepness * margin) / is_first.sum()
 
 
 def cumulative(spec: CumulativeSpec, v: Given, keep: Keep) -> Array:
@@ -195,7 +203,7 @@ def cumulative(spec: CumulativeSpec, v: Given, keep: Keep) -> Array:
         own = jax.lax.stop_gradient(jnp.maximum(1 - ratio, 0))
     signed = jnp.where(v["polarity"] > 0, margin, -margin)
     keep("next_carried_margin", below + jnp.where(partner >= 0, signed, 0))
-    each = jax.nn.softplus(-steepness * total) + own * jax.nn.softplus(-steepness * margin)
+    each = softplus(-steepness * total) + own * softplus(-steepness * margin)
     return is_first @ each / is_first.sum()
 
 

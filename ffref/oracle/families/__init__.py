@@ -59,7 +59,7 @@ FAMILIES = {
     "recurrent": _family(RecurrentSpec, recurrent),
     "symba": _family(SymbaSpec, pairs.SYMBA),
     "cumulative": _family(CumulativeSpec, pairs.CUMULATIVE),
-    "block": _family(BlockSpec, block),
+    "block": _family(BlockSpec, block, block.kinks),
     "faust": _family(FaustSpec, faust.FAUST, hff.kinks),
     "layer-collaboration": _family(FFSpec, sides.COLLABORATION),
     "scff": _family(ScffSpec, sides.SCFF),

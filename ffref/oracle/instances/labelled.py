@@ -96,20 +96,26 @@ def mono_forward(source: Source) -> Drawn:
     return Drawn(MonoSpec(**choices, label_smoothing=smoothing), inputs)
 
 
-def cwc(source: Source) -> Drawn:
-    """Both losses; as many classes as divide the channels."""
-    spec, inputs = deeper_forward(source)
-    competition = source.pick("softmax", "pvn")
-    threshold = source.between(0.1, 4.0)
-    return Drawn(spec._replace(power=2, competition=competition, threshold=threshold), inputs)
-
-
-def deeper_forward(source: Source) -> Drawn:
-    """Channels of each class: one, or several."""
+def _channels(source: Source) -> tuple[dict[str, Any], Values]:
+    """As many classes as divide the channels: of each class one channel, or several."""
     choices, inputs, _ = source.layer()
     classes = {9: 3, 25: 5, 16: 4, 4: 2}[len(inputs["bias"])]
     inputs["labels"] = source.labels(len(inputs["x"]), classes)
-    return Drawn(CwcSpec(**choices, classes=classes, power=1), inputs)
+    return choices | {"classes": classes}, inputs
+
+
+def cwc(source: Source) -> Drawn:
+    """Both losses."""
+    choices, inputs = _channels(source)
+    competition = source.pick("softmax", "pvn")
+    threshold = source.between(0.1, 4.0)
+    return Drawn(CwcSpec(**choices, competition=competition, threshold=threshold), inputs)
+
+
+def deeper_forward(source: Source) -> Drawn:
+    """The activity itself, not its squares."""
+    choices, inputs = _channels(source)
+    return Drawn(CwcSpec(**choices, power=1), inputs)
 
 
 def distance_forward(source: Source) -> Drawn:

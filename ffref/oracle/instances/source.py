@@ -6,7 +6,7 @@ import numpy as np
 
 from ffref.oracle.families.layer import Values
 from ffref.oracle.specs import LayerSpec, NormSpec, Spec
-from ffref.types import Array
+from ffref.types import Array, Labels
 
 
 class Drawn(NamedTuple):
@@ -72,7 +72,7 @@ class Source:
         relu = self.pick("gated", "gated", "straight-through")
         return {"layer": form.layer, "norm": self.norm(), "relu": relu}, inputs, form.activity
 
-    def labels(self, rows: int, classes: int) -> Array:
+    def labels(self, rows: int, classes: int) -> Labels:
         """Any labels; a class may have no row."""
         return self.rng.integers(classes, size=rows)
 
