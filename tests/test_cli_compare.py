@@ -110,6 +110,18 @@ def test_bad_input_is_one_line(words, says):
     assert_refused(run(*words), says)
 
 
+def test_interrupted(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ffref.cli.jobs.run_jobs", interrupted)
+    outcome = run("sweep", "hff", "--seeds", "1", "--out", "out")
+    assert outcome.code == 130
+    assert outcome.err == (
+        "ffref: interrupted; the same command again goes on from what is saved\n"
+    )
+
+
 def test_help_has_examples():
     (commands,) = [a for a in build_parser()._actions if a.dest == "command"]
     for name in ("compare", "sweep"):

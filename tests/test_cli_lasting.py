@@ -78,7 +78,7 @@ def _killed(count, seed, *words, folder):
     script = [kill_script.__file__, str(count), str(seed), *words, "--hidden", "8,8"]
     done = subprocess.run(
         [sys.executable, *script, "--batch-size", "16", "--image-shape", "2,4"],
-        capture_output=True, text=True, check=False, cwd=folder, timeout=900,
+        capture_output=True, text=True, check=False, cwd=folder, timeout=120 * count,
         env={**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(kill_script.__file__)),
              "OMP_NUM_THREADS": "1", "FFREF_THREADS": "1"},
     )  # fmt: skip

@@ -183,9 +183,10 @@ def test_length_of_a_normalised_row_does_not_matter(case):
 @pytest.mark.parametrize(
     ("labels", "classes"), [([0, 0, 0], 1), ([0, 1, 2], 3), ([0], 1), ([0], 4), ([2, 2], 5)]
 )
-def test_batches_with_nothing_to_tell_apart(labels, classes):
+@pytest.mark.parametrize("rows", [1, 3])
+def test_batches_with_nothing_to_tell_apart(labels, classes, rows):
     labels = np.array(labels)
-    tuples = class_tuples(labels, classes=classes, rng=np.random.default_rng(0))
+    tuples = class_tuples(labels, classes=classes, rng=np.random.default_rng(0), rows=rows)
     activity = np.random.default_rng(1).normal(size=(len(labels), 3))
     assert faust_loss(activity, tuples, scale=5.0) == 0
     gradient, _ = faust_loss_grads(activity, tuples, scale=5.0)
@@ -196,7 +197,7 @@ def test_batches_with_nothing_to_tell_apart(labels, classes):
 @pytest.mark.parametrize("name", ["cosine", "euclidean"])
 def test_extremes_stay_finite(name, dtype):
     choices = {"similarity": SIMILARITIES[name]}
-    worst = np.array([[1, 2], [-1, -1], [-1, -1]])
+    worst = np.array([[[1, -1], [2, 2]], [[-1, -1], [-1, -1]], [[-1, -1], [-1, -1]]])
     activity = np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, 1e-3]], dtype)
     loss = faust_loss(activity, worst, scale=1e4, **choices)
     assert loss == pytest.approx({"cosine": 2e4, "euclidean": 4e4}[name], rel=1e-3)

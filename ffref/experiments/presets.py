@@ -1,8 +1,8 @@
 """Settings that suit a data set, where they differ from a classifier's defaults.
 
 Chosen on validation data, and overridden by any flag. A pair that is not listed uses the
-classifier's own defaults. FF's next relatives have its presets, and methods of one pass a
-common one for images of MNIST's kind, not tuned for themselves; recipes are.
+classifier's own defaults. FF's next relatives have its presets; methods of one pass but FAUST
+have a common one for images of MNIST's kind, not tuned for themselves; recipes are.
 """
 
 from typing import Any

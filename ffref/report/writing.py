@@ -19,11 +19,10 @@ from ffref.report.run_figures import (
     surest_mistakes,
 )
 from ffref.report.style import as_svg, save_figure
-from ffref.report.tested import TestedRun
+from ffref.report.tested import SAMPLES, TestedRun
 
 PAGE = "report.html"
-_SAMPLES = 1000
-"""Of a histogram."""
+_IN_HISTOGRAM = 1000
 
 
 def write_report(
@@ -79,7 +78,9 @@ def _seconds(run: TestedRun) -> Figure:
 
 
 def _histograms(run: TestedRun) -> Figure | None:
-    return goodness_histograms(run.classifier, run.X[:_SAMPLES], run.y[: len(run.X)][:_SAMPLES])
+    return goodness_histograms(
+        run.classifier, run.X[:_IN_HISTOGRAM], run.y[: len(run.X)][:_IN_HISTOGRAM]
+    )
 
 
 def _angles(run: TestedRun) -> Figure | None:
@@ -138,8 +139,8 @@ _FIGURES = (
     _Named(
         "mistakes",
         "Surest mistakes",
-        "Wrongly predicted test samples, those first of which the network is surest: true class "
-        "→ predicted class.",
+        f"Wrongly predicted ones of the first {SAMPLES} test samples, those first of which the "
+        "network is surest: true class → predicted class.",
         surest_mistakes,
     ),
     _Named(
