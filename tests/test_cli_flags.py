@@ -93,6 +93,7 @@ ROWS = {
     "initialization": Row(("he", "lecun")),
     "similarity": Row(("cosine --scale 3", "dot", "euclidean", "mahalanobis")),
     "scale": Row(("5", "2", "20")),
+    "member_rows": Row(("1", "2", "9")),
     "activity_norm": Row(("none", "l2", "rms", "layer"), "--similarity dot --scale 0.1"),
     "rank": Row(("64", "2"), "--similarity mahalanobis"),
     "competition": Row(("softmax", "pvn")),

@@ -122,18 +122,27 @@ def old_run(folder: Path) -> Run:
     )
     loaded = load_run_data(config)
     lock = Lock(folder)
+    try:
+        classifier = _reached(folder, config, loaded)
+    except BaseException:
+        lock.release()
+        raise
+    return Run(folder, config, classifier, loaded, lock)
+
+
+def _reached(folder: Path, config: dict[str, Any], data: TrainTest) -> Classifier:
     remove_leftovers(folder)
     if (folder / CHECKPOINT).exists() or (folder / PREVIOUS).exists():
         classifier, read = newest_checkpoint(folder)
         if read.name == PREVIOUS and (folder / CHECKPOINT).is_file():
             (folder / CHECKPOINT).replace(folder / "checkpoint-damaged.npz")
-        return Run(folder, config, classifier, loaded, lock)
+        return classifier
     try:
-        classifier = ESTIMATORS[config["algorithm"]](**config["parameters"])
-        _start(classifier, loaded)
+        fresh = ESTIMATORS[config["algorithm"]](**config["parameters"])
+        _start(fresh, data)
     except TypeError as error:
         raise ValueError(f"{folder / CONFIG}: {error}") from error
-    return Run(folder, config, classifier, loaded, lock)
+    return fresh
 
 
 def load_run_data(config: dict[str, Any], data_dir: str | None = None) -> TrainTest:

@@ -89,7 +89,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     except _DAMAGED as error:
         # of what is no archive, NumPy says that it is pickled, and advises to unpickle it
         is_clear = isinstance(error, OSError) or zipfile.is_zipfile(path)
-        why = error if is_clear else "it is no .npz archive, or cut short"
+        why = str(error) if is_clear else "it is no .npz archive, or cut short"
         raise DamagedCheckpointError(f"{path} is damaged or no ffref checkpoint: {why}") from error
     if record.get("format") not in _READ:
         raise ValueError(
