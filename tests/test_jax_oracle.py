@@ -10,6 +10,10 @@ pytestmark = pytest.mark.jax
 jax = pytest.importorskip("jax")
 FAMILIES = tuple(JAX().steps)
 DTYPES = ("float64", "float32", "bfloat16")
+OF_PAIRS = {"margin", "d_margin"}
+OF_REMEDIES = OF_PAIRS | {"carried_share", "own_share", "cumulative_margin"}
+NOT_SUPPLIED = {"symba": OF_PAIRS, "cumulative": OF_REMEDIES, "faust": {"centroid", "class_score"}}
+"""Numbers of pairs would be shapes that depend on values; and what a step does not need."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -30,7 +34,9 @@ def test_derivatives_agree(dtype):
     summary = run_adapter(JAX(dtype), own)
     assert summary.ok, str(summary)
     assert len(summary.named("passed")) == len(own) > 80
-    assert not any(o.report.named("not supplied") for o in summary.outcomes)
+    for outcome in summary.outcomes:
+        missing = {name.split(".")[-1] for name in outcome.report.named("not supplied")}
+        assert missing <= NOT_SUPPLIED.get(outcome.case.split("/")[0], set())
 
 
 @pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.slow)])
