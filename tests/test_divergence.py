@@ -66,6 +66,13 @@ def test_layer_that_dies(kind, layer):
         next(epochs)
 
 
+def test_before_any_update_the_samples_are_named():
+    X, y = blobs()
+    says = "layer 1 are silent .* in epoch 1, step 1 of 3; look for samples that are all alike"
+    with pytest.raises(DivergenceError, match=says):
+        small(HFFClassifier).fit(X * 0 + 3, y)
+
+
 def test_softmax_readout_that_diverges():
     X, y = blobs()
     model = small(FFClassifier, readout="softmax").start(X, y)

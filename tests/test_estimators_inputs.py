@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ffref import FFClassifier, HFFClassifier
+from ffref.estimators._validation import fit_standardizer
 from tests.small_data import blobs
 from tests.small_models import KINDS, METHODS, each_kind, outputs, same, small
 
@@ -112,6 +113,20 @@ def test_constant_features_are_harmless(kind):
     assert np.isfinite(model.goodness(X)).all()
 
 
+@pytest.mark.parametrize("unit", [2.0**-100, 2.0**-30, 2.0**100])
+def test_the_unit_of_the_samples_does_not_matter(unit):
+    """Powers of two are exact, and standardisation divides them out."""
+    X, y = blobs()
+    plain, other = small(HFFClassifier).fit(X, y), small(HFFClassifier).fit(X * unit, y)
+    assert same(outputs(other, X * unit), outputs(plain, X))
+
+
+def test_a_feature_is_constant_beside_its_own_mean_and_in_no_other_sense():
+    tilted = np.array([[1.0, 1e-12, 5e-324], [1 + 1e-8, 3e-12, 0.0]])  # standard deviation 1e-12
+    std = fit_standardizer(tilted).std
+    assert std.tolist() == [1.0, pytest.approx(1e-12), 1.0]
+
+
 @each_kind
 def test_fit_transform_is_fit_then_transform(kind):
     X, y = blobs()
@@ -141,6 +156,7 @@ BAD_X = {
     "dates": (np.zeros(_X.shape, "M8[s]"), "numbers"),
     "complex": (_X.astype(complex), "Complex data"),
     "ragged": ([[1.0], [1.0, 2.0]], "inhomogeneous"),
+    "masked": (np.ma.masked_greater(_X, 3.0), "masked values"),
 }
 BAD_y = {
     "one class": (_y * 0, "at least 2, got one class"),
@@ -184,6 +200,15 @@ def test_bad_labels(kind, fault):
     if fault != "one class":
         with pytest.raises(ValueError, match=says):
             small(kind).fit(_X, _y).score(_X, bad)
+
+
+@each_kind
+def test_labels_of_another_type_are_not_all_wrong(kind):
+    texts = _y.astype(str)
+    with pytest.raises(ValueError, match="of dtype int64, got <U21: text and numbers"):
+        small(kind).fit(_X, _y).score(_X, texts)
+    with pytest.raises(ValueError, match="of dtype <U21, got int64: text and numbers"):
+        small(kind).fit(_X, texts).score(_X, _y)
 
 
 @each_kind
@@ -256,6 +281,8 @@ BAD_PARAMETERS = {
     "input_norm": ("batch", None),
     "between_norm": ("batch", None),
     "random_state": (-1, "seed", 1.5),
+    "early_stopping": ("no", 0, None),
+    "warm_start": ("no", 1),
 }
 BAD_OF_HFF = {
     "prototypes_per_class": (0, -1, 1.5),
@@ -268,6 +295,8 @@ BAD_OF_HFF = {
     "readout": ("first", None),
     "layer_schedule": ("alternating", None),
     "hidden_layer_sizes": ((),),
+    "standardize": ("no", None),
+    "image_shape": (8, "8", (8,), (2, 2, 2, 1)),
 }
 BAD_OF_FF = {
     "goodness_function": ("cosine", None),

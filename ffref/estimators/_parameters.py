@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Self, TypeVar, dataclass_transform
 
+import numpy as np
+
 from ffref._checks import require
 from ffref.method import Setting, setting, value_type
 
@@ -51,6 +53,11 @@ class Parameters:
                 require(
                     isinstance(value, str) and value in about.choices,
                     f"{name} must be one of {', '.join(about.choices)}, got {value!r}",
+                )
+            if isinstance(entry.default, bool):
+                require(
+                    isinstance(value, bool | np.bool_),
+                    f"{name} must be True or False, got {value!r}",
                 )
             if about.check is not None and not (value is None and entry.default is None):
                 about.check(value, name)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ffref._checks import require
 from ffref.data import Samples, Stream, blocks
 from ffref.estimators._shared import SharedParameters
 from ffref.estimators._validation import (
@@ -105,7 +106,13 @@ class Prediction(SharedParameters, ABC):
     def score(self, X: Any, y: Any = None) -> float:
         """Share of samples whose class is predicted right; a stream may bring the labels."""
         predicted = self.predict(X)
-        return float((predicted == check_targets(labels_of(X, y), len(predicted))).mean())
+        target = check_targets(labels_of(X, y), len(predicted))
+        require(
+            (target.dtype.kind in "US") == (predicted.dtype.kind in "US"),
+            f"y must hold classes as they were in training, of dtype {predicted.dtype}, got "
+            f"{target.dtype}: text and numbers are never equal",
+        )
+        return float((predicted == target).mean())
 
     def transform(self, X: Any) -> Array:
         """Normalised activity of the last hidden layer, (samples, units)."""

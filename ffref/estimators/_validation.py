@@ -13,6 +13,9 @@ from ffref._checks import require
 from ffref.data import WINDOW_BYTES, Samples, Stream, feature_moments, stream_array
 from ffref.types import Array, Labels
 
+_SMALLEST = float(np.finfo(np.float32).tiny)
+"""Standard deviations below that are none in float32."""
+
 
 class Standardizer(NamedTuple):
     """Mean and standard deviation of each feature over the training data."""
@@ -26,14 +29,17 @@ class Standardizer(NamedTuple):
 
 
 def fit_standardizer(x: Samples) -> Standardizer:
-    """Take the statistics of `x`; a constant feature keeps its scale and becomes 0."""
+    """Take the statistics of `x`; a constant feature keeps its scale and becomes 0.
+
+    Constant: it varies by less than float32 resolves beside its mean, however small its unit.
+    """
     if isinstance(x, Stream):
         mean, variance = feature_moments(x.blocks())
         std = np.sqrt(variance)
     else:
         mean = x.mean(axis=0, dtype=np.float64)
         std = x.std(axis=0, dtype=np.float64)
-    std[std <= 1e-7 * np.maximum(1, np.abs(mean))] = 1
+    std[std <= np.maximum(_SMALLEST, 1e-7 * np.abs(mean))] = 1
     return Standardizer(mean.astype(np.float32), std.astype(np.float32))
 
 
@@ -54,6 +60,11 @@ def check_samples(X: Any, *, expected_features: int | None, owner: str) -> Sampl
 def _checked_array(X: Any, owner: str) -> Samples:
     if hasattr(X, "tocsr"):
         raise TypeError(f"{owner} takes dense arrays, got a sparse matrix; use X.toarray()")
+    require(
+        not np.ma.is_masked(X),
+        "X is a masked array with masked values, which would count; drop or impute them, as by "
+        "X.filled(...)",
+    )
     raw = np.asarray(X)
     require(
         raw.dtype.kind != "c",
@@ -245,6 +256,10 @@ def not_fitted_error(message: str) -> Exception:
 def image_shape(shape: Any, features: int) -> tuple[int, int, int]:
     """Height, width, channels of images whose pixels are the features; None: square, 1 or 3."""
     if shape is not None:
+        require(
+            np.ndim(shape) == 1 and len(shape) in {2, 3},
+            f"image_shape must be (height, width) or (height, width, channels), got {shape!r}",
+        )
         height, width, channels = (*shape, 1)[:3]
         require(
             height * width * channels == features,

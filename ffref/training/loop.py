@@ -205,9 +205,14 @@ def _named(position: Position) -> Iterator[None]:
         yield
     except DivergenceError as error:
         step = min(position.batches + 1, position.of)
+        try_ = "try a lower learning rate"
+        if (position.epoch, position.batches) == (1, 0):
+            try_ = (
+                "look for samples that are all alike, or far too large or too small, before you "
+                "lower the learning rate"
+            )
         raise DivergenceError(
-            f"{error} in epoch {position.epoch}, step {step} of {position.of}; try a lower "
-            f"learning rate"
+            f"{error} in epoch {position.epoch}, step {step} of {position.of}; {try_}"
         ) from None
 
 
