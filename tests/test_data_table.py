@@ -95,6 +95,9 @@ def test_features_by_name(path):
         (["True", "False", "True"], ["True", "False", "True"]),
         (["9" * 30, "1_0", "2"], ["9" * 30, "1_0", "2"]),
         (["-0", "0", "0"], [0, 0, 0]),
+        (["2.000000000000000000e+00", "-1.200000000000000000e+01", "0"], [2, -12, 0]),
+        (["1e5", "2e3", "7"], ["1e5", "2e3", "7"]),  # names, as in hexadecimal
+        (["1.0e+30", "1", "2"], ["1.0e+30", "1", "2"]),
     ],
 )
 def test_types_of_labels(labels, expected, path):
@@ -121,6 +124,8 @@ def test_types_of_labels(labels, expected, path):
         ("a,a,y\n1,2,3\n", ("line 1, column 2", "'a'")),
         ("a,,y\n1,2,3\n", ("line 1, column 2", "''")),
         ("1,2,0.5\n1,2,1\n", ("column 3", "'0.5'", "whole numbers")),
+        ("1,2,5.0e-01\n1,2,1.0e+00\n", ("column 3", "'5.0e-01'", "whole numbers")),
+        ("a;b;y\n0,5;1;2\n", ("line 2", "column 1 ('a')", "'0,5'", "decimals with a point")),
         ('a,b,y\n1,"2"3,0\n', ("line 2", "no valid CSV")),
         ('a,b,y\n1,2,"x\n', ("no valid CSV",)),
         (b"a,b,y\n1,2,\xff\n", ("UTF-8", "0xff")),
@@ -129,6 +134,14 @@ def test_types_of_labels(labels, expected, path):
 )
 def test_bad_tables(text, says, path):
     refused(path, text, *says)
+
+
+def test_what_numpy_writes(path):
+    X, y = np.array([[0.1, 2.0], [1e-9, -3.0]]), np.array([3, 0])
+    np.savetxt(path, np.column_stack((X, y)), delimiter=",")
+    samples = read_csv(path)
+    assert np.array_equal(samples.X, X.astype(np.float32))
+    assert samples.y.tolist() == [3, 0]
 
 
 def test_bad_names(path):

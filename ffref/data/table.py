@@ -28,6 +28,8 @@ _MAX_LABEL = 200
 """An array of strings gives each the room of the longest."""
 _HIGHEST = float(np.finfo(np.float32).max)
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.0*)?")
+_BY_NUMPY = re.compile(r"-?[0-9]\.[0-9]+e[+-][0-9]{2}")
+"""As `numpy.savetxt` writes any number: 2.000000000000000000e+00."""
 
 Row = tuple[int, list[str]]
 """number of the line, cells"""
@@ -272,17 +274,23 @@ def _numbers(path: PathLike, line: int, cells: Sequence[str], columns: _Columns)
         pass
     for column, cell in zip(columns.features, cells, strict=True):  # which cell it was
         if not _is_number(cell) or not cell.strip() or not abs(float(cell)) <= _HIGHEST:
-            said = (
-                f"{cell[:40]!r}; features are numbers, and the label stands in the last column or "
-                f"in the one that is named as label"
-                if cell.strip()
-                else "an empty cell; fill it in, or leave the line out"
-            )
             raise DataError(
                 f"{path}: line {line}, {columns.place(column)}: expected a finite number, "
-                f"got {said}"
+                f"got {_no_number(cell)}"
             )
     return values  # finite, one by one, though their sum is not
+
+
+def _no_number(cell: str) -> str:
+    """What stands where a number should, and what to do about it."""
+    if not cell.strip():
+        return "an empty cell; fill it in, or leave the line out"
+    if "," in cell and _is_number(cell.replace(",", ".")):
+        return f"{cell[:40]!r}; write decimals with a point"
+    return (
+        f"{cell[:40]!r}; features are numbers, and the label stands in the last column or in the "
+        f"one that is named as label"
+    )
 
 
 def _label(
@@ -298,10 +306,19 @@ def _label(
     return known.setdefault(cell, cell)
 
 
+def _whole_number(label: str) -> int | None:
+    if _WHOLE.fullmatch(label):
+        return int(label.partition(".")[0])
+    if _BY_NUMPY.fullmatch(label) and float(label).is_integer() and abs(float(label)) < 2**53:
+        return int(float(label))
+    return None
+
+
 def _as_labels(path: PathLike, labels: list[str], place: str) -> NDArray[Any]:
-    if all(_WHOLE.fullmatch(label) for label in set(labels)):
-        return np.array([int(label.partition(".")[0]) for label in labels], np.int64)
     classes = set(labels)
+    whole = {label: _whole_number(label) for label in classes}
+    if None not in whole.values():
+        return np.array([whole[label] for label in labels], np.int64)
     fractions = [one for one in classes if _is_number(one) and not float(one).is_integer()]
     if fractions and all(map(_is_number, classes)):
         raise DataError(

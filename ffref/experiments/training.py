@@ -1,5 +1,6 @@
 """One run: data, classifier, epochs, checkpoints, test."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
@@ -262,12 +263,19 @@ def own_readout(classifier: Classifier) -> str:
 
 
 def check_knows_labels(classifier: Classifier, y: np.ndarray) -> None:
-    """Refuse samples of which the classifier knows no class."""
+    """Refuse samples of which the classifier knows no class; warn where it does not know some."""
+    unknown = ~np.isin(y, classifier.classes_)
     require(
-        bool(np.isin(y, classifier.classes_).any()),
+        not unknown.all(),
         f"none of the labels is a class of this run: it knows "
         f"{classifier.classes_[:10].tolist()}, got {np.unique(y)[:10].tolist()}",
     )
+    if unknown.any():
+        warnings.warn(
+            f"{unknown.sum()} of {len(y)} samples have labels that this run does not know, "
+            f"{np.unique(y[unknown])[:10].tolist()}: they count as wrong",
+            stacklevel=2,
+        )
 
 
 def evaluate(
