@@ -30,6 +30,7 @@ pytestmark = pytest.mark.slow
 
 ELSEWHERE = {
     "CONTRIBUTING.md": "a part of the package (test_docs), and what CI does",
+    "docs/from_python.md": "test_tutorials.py",
     "docs/oracle_tutorial.md": "test_oracle_tutorial.py",
     "docs/own_images.md": "test_tutorials.py",
     "docs/tutorial.md": "test_tutorials.py",

@@ -11,8 +11,7 @@ import pytest
 import ffref
 from ffref import FFClassifier, HFFClassifier
 from ffref.cli.flags import ALGORITHMS, FLAGS
-from ffref.estimators import ESTIMATORS
-from ffref.estimators._methods import method_classifier
+from ffref.estimators import ESTIMATORS, method_classifier
 from ffref.estimators._parameters import Parameters, classifier
 from ffref.formulas import SUM_OF_SQUARES
 from ffref.method import (
@@ -202,6 +201,26 @@ def test_places_say_where_a_layer_stands():
     X, y = blobs()
     small(kind, label_encoding="planes", **PICTURES).fit(X, y)
     assert seen[:2] == [(0, 2, 9, 3, 3), (1, 2, 6, 6, 3)]
+
+
+def test_a_file_of_a_method_that_is_not_registered_is_not_called_damaged(tmp_path):
+    small(HFFAgainClassifier).fit(*blobs()).save(tmp_path / "model.npz")
+    with pytest.raises(ValueError, match="algorithm 'hff-again', which is none of this ffref"):
+        ffref.load(tmp_path / "model.npz")
+
+
+def test_a_derivative_that_is_forgotten_is_counted():
+    def forgetful(choices, place):
+        whole = hff_objective(choices, place)
+
+        def evaluate(*given):
+            return whole.evaluate(*given)._replace(d_params=())
+
+        return whole._replace(evaluate=evaluate)
+
+    kind = method_classifier(HFF._replace(objective=forgetful), module="nowhere")
+    with pytest.raises(ValueError, match="of its params: got 0, expected 1"):
+        small(kind).fit(*blobs())
 
 
 # -- settings ------------------------------------------------------------------------------------

@@ -56,3 +56,15 @@ def test_first_steps(monkeypatch, capsys):
     assert len(accuracies) == 2
     assert min(accuracies) > 90
     assert "(2, 1, 10)" in printed
+
+
+@pytest.mark.usefixtures("_folder")
+def test_from_python(capsys):
+    run_blocks(ROOT / "docs" / "from_python.md")
+    printed = capsys.readouterr().out
+    assert float(re.search(r"largest difference (\S+)", printed)[1]) < 1e-5
+    assert "[(360, 64), (360, 64)]" in printed
+    assert float(re.search(r"best ([0-9.]+)%", printed)[1]) > 80
+    assert "[0.01, 0.007, 0.0049]" in printed
+    assert float(re.search(r"accuracy ([0-9.]+)%", printed)[1]) > 90
+    assert "ok gradcheck" in printed

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ffref.estimators._base import Classifier
 from ffref.estimators._local import LocalClassifier
+from ffref.estimators._methods import method_classifier
 from ffref.estimators._readouts import Thresholded
 from ffref.estimators._registry import ESTIMATORS, load, newest_checkpoint, trained_so_far
 from ffref.estimators._samples import PlainSamples
@@ -32,6 +33,7 @@ __all__ = [
     "Thresholded",
     "image_shape",
     "load",
+    "method_classifier",
     "newest_checkpoint",
     "trained_so_far",
 ]

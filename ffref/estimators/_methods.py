@@ -174,7 +174,20 @@ True
 
 
 def method_classifier(method: Method, *, module: str) -> type[MethodClassifier]:
-    """Make the classifier of a method; `module` is where pickle will look for it."""
+    """Make the classifier of a method, as all of `ffref.objectives.METHODS` have one.
+
+    Parameters
+    ----------
+    method : Method
+        Its choices become arguments of the constructor. An example: docs/from_python.md.
+    module : str
+        Where pickle will look for the class, under its name; `__name__` in a script.
+
+    Raises
+    ------
+    ValueError
+        If `method.defaults` names what is no setting.
+    """
     base, words = _FAMILIES[type(method.family)]
     name = f"{method.title}Classifier"
     own = fields(method.choices)

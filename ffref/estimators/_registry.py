@@ -3,6 +3,7 @@
 import warnings
 from pathlib import Path
 
+from ffref._checks import require
 from ffref.estimators._base import Classifier
 from ffref.estimators._methods import method_classifier
 from ffref.estimators._record import from_record
@@ -75,6 +76,12 @@ def newest_checkpoint(run: Path) -> tuple[Classifier, Path]:
 
 def _read(path: Path) -> Classifier:
     arrays, record = read_checkpoint(path)
+    algorithm = record.get("algorithm")
+    require(
+        not isinstance(algorithm, str) or algorithm in ESTIMATORS,
+        f"{path} is of the algorithm {algorithm!r}, which is none of this ffref: it has "
+        f"{', '.join(ESTIMATORS)}; `ffref.objectives.METHODS` would name it",
+    )
     try:
         fitted = from_record(arrays, record)
         return ESTIMATORS[fitted.algorithm].from_fitted(fitted)

@@ -184,6 +184,11 @@ def _update(
     learned = layer.params[: len(grads.d_params)]
     parameters = (*layer.weights[: len(grads.d_weights)], *learned)
     gradients = (*grads.d_weights, *grads.d_params)
+    if len(gradients) != len(state.slots):
+        raise ValueError(
+            f"an objective gives a derivative of each learned one of its params: got "
+            f"{len(grads.d_params)}, expected {len(state.slots) - len(grads.d_weights)}"
+        )
     decayed = (*layer.kind.decayed, *(False for _ in learned))
     return optimizer.update(parameters, gradients, state, learning_rate, decayed)
 
