@@ -17,8 +17,8 @@ Labels = NDArray[np.int64]
 """(batch,) class indices 0 .. classes - 1."""
 
 Tuples = NDArray[np.int64]
-"""(batch, members) row numbers for each row as an anchor: one of its class first, then others of
-other classes; -1 where there is none."""
+"""(batch, members) or (batch, members, rows) row numbers for each row as an anchor: of its class
+first, then of other classes; -1 where there is none."""
 
 Params = tuple[Array, ...]
 """An objective's own arrays, `()` when there are none: first those that are learned by gradient,

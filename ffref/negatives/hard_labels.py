@@ -73,7 +73,7 @@ def wrong_class_probabilities(logits: Array, labels: Labels) -> Array:
     q_i = softmax of a_i without a_(i, label_i)
 
     Hinton's code takes 1000 off the true class's logit instead; the same, to rounding, for
-    logits that are less than 200 apart.
+    logits that are less than 900 apart.
 
     Parameters
     ----------
