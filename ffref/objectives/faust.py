@@ -225,22 +225,10 @@ def faust(
     check_count(member_rows, "member_rows")
     bound = _Bound(scale, similarity, norm)
 
-    def learned(params: Params) -> Params:
-        return params[: similarity.learned]
-
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        return _loss(_forward(activity, _tuples(context), learned(params), bound))
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        evaluation = evaluate(activity, context, params)
-        return evaluation.d_activity, evaluation.d_params
-
-    def advance(activity: Array, context: LayerContext, params: Params) -> Params:
-        return params
-
     def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
-        forward = _forward(activity, _tuples(context), learned(params), bound)
-        d_activity, d_params = _backward(forward, activity, learned(params), bound)
+        learned = params[: similarity.learned]
+        forward = _forward(activity, _tuples(context), learned, bound)
+        d_activity, d_params = _backward(forward, activity, learned, bound)
         goodness = np.zeros(len(activity), activity.dtype)
         goodness[forward.anchors] = forward.similar[:, 0]
         right = forward.logits.argmax(axis=1) == 0
@@ -252,7 +240,7 @@ def faust(
         return total, counts.astype(total.dtype)
 
     census = Census(sums, _with_centroids)
-    return Objective(loss, grads, advance, evaluate, compared_rows=member_rows, census=census)
+    return Objective(evaluate, compared_rows=member_rows, census=census)
 
 
 def _with_centroids(params: Params, sums: tuple[Array, ...]) -> Params:
