@@ -9,6 +9,7 @@ import numpy as np
 
 from ffref._checks import check_labels, check_matrix, require
 from ffref.formulas import softmax
+from ffref.negatives.wrong_labels import uniform_wrong_label
 from ffref.types import Array, Labels
 
 
@@ -91,6 +92,15 @@ def wrong_class_probabilities(logits: Array, labels: Labels) -> Array:
     without = logits.copy()
     without[np.arange(len(labels)), labels] = -np.inf
     return softmax(without)  # (NEG.2)
+
+
+def wrong_label(
+    labels: Labels, logits: Array | None, *, classes: int, rng: np.random.Generator
+) -> Labels:
+    """Wrong labels that these logits find likely; uniform ones where there are no logits."""
+    if logits is None:
+        return uniform_wrong_label(labels, classes=classes, rng=rng)
+    return hard_wrong_label(wrong_class_probabilities(logits, labels), labels, rng=rng)
 
 
 def _check_classes(labels: Labels, batch: int, classes: int) -> None:
