@@ -102,8 +102,8 @@ def named(family, a, b):
     if case is None:
         return "one hides the other in every case"
     found = diagnose(compare(case, mistaken(case, [a, b])))
-    texts = [text_of(mistake, case) for mistake in MISTAKES if mistake.name in (a, b)]
-    rank = rank_of(found, texts)
+    made = [m for m in MISTAKES if m.name in (a, b) and family in m.families]
+    rank = rank_of(found, [text_of(mistake, case) for mistake in made])
     if rank == 1:
         return "first"
     first = str(found).splitlines()[0]
