@@ -41,7 +41,7 @@ class EqualMistakes(NamedTuple):
         """Text and line of the first, texts of the others."""
         first, *others = self.mistakes
         lines = [" AND ".join(e.text for e in first)]
-        lines += [f"    {e.line}" for e in first]
+        lines += dict.fromkeys(f"    {e.line}" for e in first)
         shown = [" AND ".join(e.text for e in mistakes) for mistakes in others[:5]]
         lines += [f"    or, the same here: {text}" for text in shown]
         if len(others) > len(shown):
