@@ -1,10 +1,10 @@
 """How many seeded mistakes the oracle finds, and how often it names them.
 
-    python -m benchmarks.oracle_mistakes [--pairs] [--sample N]
+    python -m benchmarks.oracle_mistakes [--pairs] [--family NAME ...] [--sample N]
 
 Each mistake of tests/mistaken, in code that shares nothing with the library, is made in every case
-of its families; with --pairs any two of one family together. Of what shows, all or a sample of N
-(seed 0) is diagnosed. docs/oracle.md quotes what it prints.
+of its families; with --pairs any two of one family together, family by family. Of what shows, all
+or a sample of N (seed 0) is diagnosed. docs/oracle.md quotes what it prints.
 """
 
 import argparse
@@ -44,13 +44,14 @@ def sampled(entries, sample):
     return entries if not sample else random.Random(0).sample(entries, min(sample, len(entries)))
 
 
-def singles(which, dtype, sample):
+def singles(which, dtype, families, sample):
     """Each mistake in each case of its families."""
+    asked = [mistake for mistake in MISTAKES if set(families) & set(mistake.families)]
     shown = [
         (mistake, case, report)
-        for mistake in MISTAKES
+        for mistake in asked
         for case in cases()
-        if case.family in mistake.families
+        if case.family in set(families) & set(mistake.families)
         and not (
             report := compare(
                 case, supplied(mistaken(case, [mistake.name], dtype), which), dtype=dtype
@@ -68,46 +69,48 @@ def singles(which, dtype, sample):
             print(f"    {case.id}: {mistake.name}, place {rank or 'none'}", flush=True)
     total = ranks.total()
     seen = {mistake.name for mistake, _, _ in shown}
-    print(f"{which}, {dtype}: {len(shown)} instances of {len(MISTAKES)} mistakes show; of {total} "
+    print(f"{which}, {dtype}: {len(shown)} instances of {len(asked)} mistakes show; of {total} "
           f"first {ranks[1] / total:.2%}, among three "
           f"{sum(ranks[k] for k in (1, 2, 3)) / total:.2%}; classes have {median(sizes)} members "
           f"(median), at most {max(sizes)}; no case shows "
-          f"{sorted({m.name for m in MISTAKES} - seen) or 'none'}", flush=True)  # fmt: skip
+          f"{sorted({m.name for m in asked} - seen) or 'none'}", flush=True)  # fmt: skip
 
 
-def pairs(sample):
+def pairs(family, sample):
     """Any two mistakes of a family: those that no case shows, and a sample's diagnoses."""
+    of_family = [
+        m.name for m in MISTAKES
+        if family in m.families
+        and any(not compare(case, mistaken(case, [m.name])).ok for case in cases(family))
+    ]  # fmt: skip
     shown, hidden = [], []
-    for family in sorted({family for mistake in MISTAKES for family in mistake.families}):
-        of_family = [
-            m for m in MISTAKES
-            if family in m.families
-            and any(not compare(case, mistaken(case, [m.name])).ok for case in cases(family))
-        ]  # fmt: skip
-        for a, b in combinations(of_family, 2):
-            both = (a.name, b.name)
-            if any(not compare(case, mistaken(case, both)).ok for case in cases(family)):
-                shown.append((family, a, b))
-            else:
-                hidden.append((family, a, b))
-    print(f"{len(shown) + len(hidden)} pairs, {len(hidden)} that no case shows:")
-    for family, a, b in hidden:
-        print(f"    {family}: {a.name} AND {b.name}")
-    ranks = Counter()
-    for family, a, b in sampled(shown, sample):
-        case = case_that_needs_both(family, a.name, b.name)
-        if case is None:
-            ranks["one hides the other in every case"] += 1
-            continue
-        found = diagnose(compare(case, mistaken(case, [a.name, b.name])))
-        if rank_of(found, [text_of(a, case), text_of(b, case)]) == 1:
-            ranks["first"] += 1
-        else:
-            ranks["otherwise" if found.explained else "not explained"] += 1
-            print(
-                f"    {case.id}: {a.name} AND {b.name}: {str(found).splitlines()[0]}", flush=True
-            )
-    print(f"of {ranks.total()} pairs that show: {dict(ranks)}")
+    for both in combinations(of_family, 2):
+        shows = any(not compare(case, mistaken(case, both)).ok for case in cases(family))
+        (shown if shows else hidden).append(both)
+    print(
+        f"{family}: {len(hidden)} of {len(shown) + len(hidden)} pairs show in no case", flush=True
+    )
+    for a, b in hidden:
+        print(f"    {a} AND {b}")
+    outcomes = Counter(named(family, *both) for both in sampled(shown, sample))
+    print(f"{family}: of {outcomes.total()} pairs that show: {dict(outcomes)}", flush=True)
+
+
+def named(family, a, b):
+    """What the diagnosis makes of the first case that needs both."""
+    case = case_that_needs_both(family, a, b)
+    if case is None:
+        return "one hides the other in every case"
+    found = diagnose(compare(case, mistaken(case, [a, b])))
+    made = [m for m in MISTAKES if m.name in (a, b) and family in m.families]
+    rank = rank_of(found, [text_of(mistake, case) for mistake in made])
+    if rank == 1:
+        return "first"
+    first = str(found).splitlines()[0]
+    print(f"    {case.id}: {a} AND {b}, place {rank or 'none'}: {first}", flush=True)
+    if rank:
+        return "later"
+    return "another explanation" if found.explained else "not explained"
 
 
 def case_that_needs_both(family, a, b):
@@ -121,16 +124,19 @@ def case_that_needs_both(family, a, b):
 
 
 def main():
+    families = sorted({family for mistake in MISTAKES for family in mistake.families})
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--pairs", action="store_true")
+    options.add_argument("--family", nargs="+", choices=families, default=families)
     options.add_argument("--sample", type=int, default=0)
     chosen = options.parse_args()
     if chosen.pairs:
-        pairs(chosen.sample)
+        for family in chosen.family:
+            pairs(family, chosen.sample)
         return
     for which in SUPPLIED:
         for dtype in ("float64", "float32"):
-            singles(which, dtype, chosen.sample)
+            singles(which, dtype, chosen.family, chosen.sample)
 
 
 if __name__ == "__main__":

@@ -34,8 +34,10 @@ def run(name, seed, folder, arguments):
     else:
         command = [name, "--seed", str(seed), "--out", str(folder)]
         command += ["--full"] if arguments.full else []
-        command += ["--data-dir", arguments.data_dir] if arguments.data_dir else []
-    subprocess.run([sys.executable, "-m", "ffref", "train", *command], check=True)
+    # not a flag, which is refused for the text: its recipe needs no folder
+    named = {"FFREF_DATA": arguments.data_dir} if arguments.data_dir else {}
+    command = [sys.executable, "-m", "ffref", "train", *command]
+    subprocess.run(command, check=True, env=os.environ | named)
 
 
 def row(name, seed, folder):

@@ -6,7 +6,9 @@ import pytest
 from ffref.oracle import (
     BlockSpec,
     CumulativeSpec,
+    FaustSpec,
     FFSpec,
+    HFFSpec,
     NormSpec,
     SymbaSpec,
     TrainingSpec,
@@ -93,6 +95,46 @@ def test_a_difference_of_logarithms_is_known_as_well_as_they_are():
     assert found.floor == pytest.approx((1 + 30.0625 * np.exp(-0.0625)) / 128, rel=1e-6)
     assert not compare(case, {"own_share": [0.0]}, dtype="float32").ok
     assert not compare(case, {"own_share": [0.9]}, dtype="bfloat16").ok
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_cancels_along_a_short_row_leaves_its_rounding(seed):
+    """All activities point one way: a cosine's derivative is 0, by a difference of 1/length."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(0.5, 1, (6, 3)) * np.array([1, 1e-3, 1, 1e-3, 1, 1])[:, None]
+    inputs = {
+        "x": x, "weight": rng.uniform(0.5, 1, (3, 1)) * [[0.6, 0.8, 0.3]], "bias": np.zeros(3),
+        "labels": np.array([0, 0, 1, 1, 2, 2]),
+        "tuples": np.array([[row ^ 1, *((row + k) % 6 for k in (2, 4))] for row in range(6)]),
+    }  # fmt: skip
+    spec = FaustSpec(norm=NormSpec("none"), activity_norm="none", similarity="cosine", scale=1.5)
+    case = new_case("faust/mine/parallel", spec, inputs)
+    report = compare(case, evaluate(case, dtype="float32"), dtype="float32")
+    assert report.ok, str(report)
+    pushed = evaluate(case)["d_activity"] + 1e-3 * np.linalg.norm(x, axis=1, keepdims=True) ** -1
+    assert not compare(case, {"d_activity": pushed}, dtype="float32").ok
+
+
+def test_a_row_that_rounding_may_switch_off_has_no_known_direction():
+    """5 x 1 - 4.995 x 1 in the only active unit of one row: 0 in bfloat16, or anything small."""
+    inputs = {
+        "x": np.array([[5.0, 4.995], [5.0, 1.0]]), "weight": np.array([[1.0, -1.0], [-1.0, 0.5]]),
+        "bias": np.zeros(2), "labels": np.array([0, 1]), "prototypes": np.eye(2).reshape(2, 1, 2),
+    }  # fmt: skip
+    case = new_case("hff/mine/near", HFFSpec(norm=NormSpec("none")), inputs)
+    mine = evaluate(case)
+    rough = mine | {
+        "d_activity": mine["d_activity"] * [[13.0], [1.0]],
+        "d_weight": mine["d_weight"] * 13,
+    }
+    report = compare(case, rough, dtype="bfloat16")
+    assert report.ok
+    (found,) = (f for f in report.findings if f.quantity == "d_activity")
+    assert found.kinks == 2
+    assert report.named("not checkable") == ["d_weight", "d_bias"]
+    assert not compare(case, rough, dtype="float32").ok
+    wrong = mine | {"d_prototypes": 2 * mine["d_prototypes"]}
+    assert not compare(case, wrong, dtype="bfloat16").ok
 
 
 def test_the_shift_of_a_channel_does_not_move_what_batch_normalisation_makes():

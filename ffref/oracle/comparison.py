@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from ffref._checks import require
 from ffref.oracle.case import Case
 from ffref.oracle.evaluation import evaluate_layers_of
-from ffref.oracle.families import FAMILIES, Family
-from ffref.oracle.families.layer import Values
+from ffref.oracle.families import FAMILIES
 from ffref.oracle.layouts import Layout, axes_there, from_layout, layout_names, shape_there
 from ffref.oracle.report import GOLDEN, Finding, Report
-from ffref.oracle.rounding import moved_by_rounding
+from ffref.oracle.rounding import left_to_rounding, moved_by_rounding
 from ffref.oracle.tolerances import OF_ONES_OWN, UNIT_ROUNDOFF, floor
 from ffref.types import Array
 
@@ -148,13 +147,13 @@ def expectations(
         source = GOLDEN
     else:
         values, scales = evaluate_layers_of(reference, np.float64)
-        kinks = _own_kinks(FAMILIES[reference.family], values, scales, dtype)
+        kinks, unknown = left_to_rounding(FAMILIES[reference.family], values, scales, dtype)
         moves = moved_by_rounding(reference, values, dtype)
         made = {
             name: Expected(
                 value,
                 reference.axes[name],
-                general,
+                None if name in unknown else general,
                 floor(dtype, scales[name]),
                 kinks.get(name),
                 moves[name],
@@ -163,20 +162,6 @@ def expectations(
         }
         source = "ffref in float64"
     return made, (reference.id, reference.why, source)
-
-
-def _own_kinks(family: Family, values: Values, scales: dict[str, float], dtype: str) -> Values:
-    """Entries without a derivative, or so near the relu's kink that rounding decides."""
-    marks = family.kinks(values)
-    for name, sums in values.items():
-        *layer, quantity = name.split(".")
-        if quantity == "preactivation":
-            near = np.abs(sums) <= 2 * UNIT_ROUNDOFF[dtype] * scales[name]
-            gated = ".".join([*layer, "d_preactivation"])
-            if gated not in values:  # of a block: what its channels' scale and norm are behind
-                gated = ".".join([*layer, "d_sums"])
-            marks[gated] = near.astype(np.float64)
-    return marks
 
 
 def _finding(

@@ -59,7 +59,7 @@ def _two_layers(head, spec, given, wrong):
     above = {"input not normalised"} if "no norm between layers" in wrong else set()
     second = one_layer(head, spec, upper, wrong | above)
     d_normalized = second["d_preactivation"] @ upper["weight"].T
-    d_x = d_normalized if above else normalize_back(d_normalized, upper["x"], spec.norm)
+    d_x = normalize_back(d_normalized, upper["x"], spec.norm, wrong | above)
     if "leak from above" in wrong:
         first = one_layer(head, spec, lower, wrong, d_from_above=d_x)
     if "back-propagated from the top" in wrong:

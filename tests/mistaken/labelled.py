@@ -95,7 +95,7 @@ def distances(spec, given, y, wrong):
     labels, m, b = given["labels"], given["centroids"], len(y)
     flat, rows = m.reshape(len(m), -1), y.reshape(b, -1)
     size = np.sqrt((rows * rows).sum(1, keepdims=True))
-    z = np.divide(rows, size, out=np.zeros_like(rows), where=size > 0)
+    z = np.divide(rows, size, out=np.zeros_like(rows), where=size != 0)
     if "activity not normalised" in wrong:
         z = rows
     gaps = z[:, None] - flat
@@ -122,7 +122,7 @@ def distances(spec, given, y, wrong):
     if not {"activity not normalised", "activity: normalisation left out of the gradient"} & wrong:
         if "activity: radial part stays" not in wrong:
             d_y = d_y - z * (d_y * z).sum(1, keepdims=True)
-        d_y = np.divide(d_y, size, out=np.zeros_like(d_y), where=size > 0)
+        d_y = np.divide(d_y, size, out=np.zeros_like(d_y), where=size != 0)
     values = {
         "direction": z.reshape(y.shape), "goodness": g, "logit": u,
         "new_centroids": _moved(spec, flat, rows, z, labels, wrong).reshape(m.shape),

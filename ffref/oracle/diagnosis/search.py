@@ -194,10 +194,19 @@ def _all_fit(problems: list[Problem], mistakes: Mistakes) -> list[Values] | None
 def _complete(
     problems: list[Problem], candidates: Iterable[Mistakes]
 ) -> list[tuple[Mistakes, list[Values], float]]:
-    """Candidates that explain everything, what they predict, and what they leave."""
+    """Candidates that explain everything, what they predict, and what they leave.
+
+    Two mistakes in one step are made in either order.
+    """
     found = []
     for mistakes in candidates:
         made = _all_fit(problems, mistakes)
+        if (
+            made is None
+            and len(mistakes) > 1
+            and set.intersection(*(set(e.steps) for e in mistakes))
+        ):
+            made = _all_fit(problems, mistakes[::-1])
         if made is not None:
             left = max(
                 distance(problem, name, value)

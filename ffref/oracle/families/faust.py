@@ -85,20 +85,24 @@ def _scales(spec: FaustSpec, inputs: Values, values: Values) -> dict[str, float]
     direction, activity = values["direction"], values["activity"]
     rows = direction.reshape(len(direction), -1)
     lengths = np.linalg.norm(activity.reshape(rows.shape), axis=1)
-    longest = float(np.linalg.norm(rows, axis=1).max())
+    sizes = np.linalg.norm(rows, axis=1)
+    longest = float(sizes.max())
     stretch = float(np.linalg.norm(inputs["factor"])) if "factor" in inputs else 1.0
     size = {"cosine": 1.0, "dot": longest**2}.get(spec.similarity, (2 * longest * stretch) ** 2)
     anchors = max(int((inputs["tuples"][:, 0] >= 0).sum()), 1)
     slope = spec.scale / anchors
-    turning = 2 * size / longest * slope
+    # a cosine turns the more, the shorter the row; what cancels along the row leaves its rounding
+    cosine = spec.similarity == "cosine"
+    moved = float(min(sizes[sizes > 0], default=np.inf)) if cosine else longest
+    turning = 2 * size / moved * slope
     shortest = min(lengths[lengths > 0], default=np.inf)
-    through = 1.0 if spec.activity_norm == "none" else longest / float(shortest)
+    through = 1.0 if spec.activity_norm == "none" else moved / float(shortest)
     return {
         "direction": longest,
         "centroid": longest,
         "class_score": size,
         "similarity": size,
-        "logit": spec.scale * size,
+        "logit": 2 * spec.scale * size,
         "d_similarity": slope,
         "d_activity": turning * through,
         "d_factor": 2 * size / stretch * slope * len(rows),
