@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from ffref.cli.main import main
-from ffref.oracle import specs
+from ffref.oracle import compare, find_case, specs
 from ffref.oracle.golden import FOLDER
 from tests.doc_blocks import blocks
 from tests.test_docs import ROOT
@@ -57,6 +57,12 @@ def test_the_lines_of_a_golden_case_are_those_on_the_page():
     assert [line for line in shown.splitlines() if line != "..."] == [
         line for line in lines if line.split()[0] in ("x", "weight", "bias", "loss", "d_logit")
     ]
+
+
+def test_where_to_look_is_as_on_the_page():
+    case = find_case("ff/pezeshki/ordinary")
+    said = compare(case, {"loss": 3.0, "d_weight": case.golden["d_weight"].value}).where()
+    assert f"\n{case.id}: {said}\n" in PAGE.read_text(encoding="utf-8")
 
 
 def test_every_word_of_a_specification_is_on_the_page():
