@@ -17,8 +17,8 @@ Labels = NDArray[np.int64]
 """(batch,) class indices 0 .. classes - 1."""
 
 Tuples = NDArray[np.int64]
-"""(batch, members) row numbers for each row as an anchor: one of its class first, then others of
-other classes; -1 where there is none."""
+"""(batch, members) or (batch, members, rows) row numbers for each row as an anchor: of its class
+first, then of other classes; -1 where there is none."""
 
 Params = tuple[Array, ...]
 """An objective's own arrays, `()` when there are none: first those that are learned by gradient,
@@ -119,20 +119,20 @@ class Census(NamedTuple):
     """(params, sums over all samples) -> params"""
 
 
+def same_params(activity: Array, context: LayerContext, params: Params) -> Params:
+    """What most objectives make of their params after a step: nothing."""
+    return params
+
+
 class Objective(NamedTuple):
     """One layer's local objective: choices bound, arrays left open."""
 
-    loss: Callable[[Array, LayerContext, Params], float]
-    """(activity, context, params) -> mean loss"""
-    grads: Callable[[Array, LayerContext, Params], tuple[Array, Params]]
-    """(activity, context, params) -> (d_activity, d_params), the derivative of exactly that mean;
-    d_params has one entry for each *learned* array of params"""
-    advance: Callable[[Array, LayerContext, Params], Params]
+    evaluate: Callable[[Array, LayerContext, Params], Evaluation]
+    """(activity, context, params) -> loss, derivatives, and what is logged; d_params has one entry
+    for each *learned* array of params"""
+    advance: Callable[[Array, LayerContext, Params], Params] = same_params
     """(activity, context, params) -> params: once after each step, with the activity of that step;
     for state that is not learned by gradient, and for the return to a constraint (unit length)"""
-    evaluate: Callable[[Array, LayerContext, Params], Evaluation]
-    """(activity, context, params) -> what `loss` and `grads` return, made of the same pieces, and
-    what is logged"""
     compared_rows: int = 0
     """rows of each class, at most, that `tuples` of the context bring; 0: it needs none"""
     census: Census | None = None
@@ -140,3 +140,14 @@ class Objective(NamedTuple):
     fault: Callable[[Params], str] = no_fault
     """params -> what has gone wrong with them though every number is finite, as "collapsed
     prototypes"; "" for nothing. Asked after each step: it must cost little"""
+
+    def loss(self, activity: Array, context: LayerContext, params: Params) -> float:
+        """Mean loss."""
+        return self.evaluate(activity, context, params).loss
+
+    def grads(
+        self, activity: Array, context: LayerContext, params: Params
+    ) -> tuple[Array, Params]:
+        """Derivatives of exactly that mean, (d_activity, d_params)."""
+        evaluation = self.evaluate(activity, context, params)
+        return evaluation.d_activity, evaluation.d_params

@@ -73,17 +73,6 @@ def test_bias_of_many_pixels_keeps_its_digits_in_float32():
     assert np.allclose(d_bias, d_out.sum(axis=(0, 1, 2), dtype=np.float64), rtol=6e-8)
 
 
-def test_he_conv():
-    conv = layers.he_conv(
-        np.random.default_rng(612), kernel_size=(5, 3), in_channels=64, out_channels=128, groups=2
-    )
-    assert conv.weight.shape == (5, 3, 32, 128)
-    assert conv.bias.shape == (128,)
-    assert not conv.bias.any()
-    # 61440 numbers: the standard deviation is known to 0.3 %
-    assert np.isclose(conv.weight.std(), np.sqrt(2 / (5 * 3 * 32)), rtol=0.015)
-
-
 IMAGES, CONV = np.ones((2, 4, 4, 3)), layers.Conv(np.ones((2, 2, 3, 5)), np.ones(5))
 
 
@@ -96,18 +85,6 @@ IMAGES, CONV = np.ones((2, 4, 4, 3)), layers.Conv(np.ones((2, 2, 3, 5)), np.ones
             "of float32",
         ),
         (lambda: layers.conv_forward(CONV, IMAGES[..., :2]), "channels"),
-        (
-            lambda: layers.he_conv(
-                np.random.default_rng(0), kernel_size=3, in_channels=4, out_channels=6, groups=4
-            ),
-            "groups must divide",
-        ),
-        (
-            lambda: layers.he_conv(
-                np.random.default_rng(0), kernel_size=0, in_channels=4, out_channels=6
-            ),
-            "kernel_size must be",
-        ),
     ],
 )
 def test_refused(call, message):

@@ -123,18 +123,17 @@ def test_bias_and_its_derivative():
     assert scaled_close(d_bias, out.sum(axis=0))
 
 
-def test_he_fields():
-    rng = np.random.default_rng(7)
-    walk = {"kernel_size": (5, 3), "stride": 2, "padding": 1}
-    fields = layers.he_local_fields(
-        rng, input_size=(16, 17), in_channels=4, out_channels=8, **walk
-    )
-    assert fields.weight.shape == (7, 9, 5, 3, 4, 8)
-    assert not fields.bias.any()
-    # 30240 numbers: the standard deviation is known to 1 / sqrt(2 30240) = 0.4 %
-    assert np.isclose(fields.weight.std(), np.sqrt(2 / 60), rtol=0.02)
-    images = normal(2, 16, 17, 4)
-    assert layers.local_fields_forward(fields, images, stride=2, padding=1).shape == (2, 7, 9, 8)
+@pytest.mark.parametrize(
+    ("name", "shape"), [("local", (7, 9, 5, 3, 4, 8)), ("conv", (5, 3, 4, 8))]
+)
+def test_first_weights_have_the_spread_of_he(name, shape):
+    described = layers.describe_layers([(name, (5, 3), 2, 8, 1)])
+    (planned,) = layers.plan_layers(described, (16, 17, 4))
+    weight, bias = planned.draw(np.random.default_rng(7), 2.0)
+    assert weight.shape == shape
+    assert not bias.any()
+    # a standard deviation of n numbers is known to 1 / sqrt(2 n)
+    assert abs(weight.std() / np.sqrt(2 / 60) - 1) < 4 / np.sqrt(2 * weight.size)
 
 
 @each_float

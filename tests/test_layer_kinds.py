@@ -25,12 +25,12 @@ from ffref.training import (
     bind_optimizer,
     contrastive,
     initial_optimizer_states,
-    layer_activity,
     layer_units,
     local_grads,
     local_step,
     passes,
 )
+from ffref.training.network import layer_pass
 from ffref.types import LabelledRows
 from tests.image_networks import SHAPE, STACK, draw, preactivation
 from tests.independent import scalar_ff, scalar_images, scalar_norms
@@ -53,6 +53,10 @@ WINDOWS = {
 each_window = pytest.mark.parametrize("window", WINDOWS.values(), ids=WINDOWS.keys())
 each_float = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
+
+
+def layer_activity(layer, x):
+    return layer_pass(layer, x).activity
 
 
 def walk(window):

@@ -7,8 +7,8 @@ from ffref.formulas import GOODNESS
 from ffref.layers import Dense
 from ffref.negatives import bind_label_encoding, labelled_context, paired_context
 from ffref.objectives.cumulative import cumulative
-from ffref.objectives.ff import ff
-from ffref.objectives.hff import hff, hff_class_scores, hff_params
+from ffref.objectives.ff import ff, ff_loss, ff_loss_grad
+from ffref.objectives.hff import hff, hff_class_scores, hff_loss, hff_loss_grads, hff_params
 from ffref.objectives.layer_collaboration import layer_collaboration
 from ffref.objectives.symba import symba
 from ffref.training import (
@@ -242,19 +242,23 @@ def test_contrastive_accuracy_counts_pairs():
     assert evaluation.accuracy == 0.5
 
 
-@pytest.mark.parametrize(
-    ("objective", "params", "context"),
-    [case[1:] for case in CASES],
-    ids=[case[0] for case in CASES],
-)
-def test_evaluate_says_what_loss_and_grads_say_to_the_last_bit(objective, params, context):
-    activity = np.maximum(np.random.default_rng(13).standard_normal((BATCH, UNITS)), 0)
-    evaluation = objective.evaluate(activity, context, params)
-    d_activity, d_params = objective.grads(activity, context, params)
-    assert evaluation.loss == objective.loss(activity, context, params)
-    np.testing.assert_array_equal(evaluation.d_activity, d_activity)
-    for ours, theirs in zip(evaluation.d_params, d_params, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+def test_bound_objectives_say_what_loss_and_gradients_say_to_the_last_bit():
+    rng = np.random.default_rng(13)
+    activity = np.maximum(rng.standard_normal((BATCH, UNITS)), 0)
+    context = paired_context(np.array([0, 2, 1]), np.dtype(float))
+    for goodness in GOODNESS.values():
+        how = {"threshold": 1.5, "goodness": goodness}
+        said = ff(**how).evaluate(activity, context, ())
+        assert said.loss == ff_loss(activity, context.polarity, **how)
+        gradient = ff_loss_grad(activity, context.polarity, **how)
+        np.testing.assert_array_equal(said.d_activity, gradient)
+    prototypes = rng.standard_normal((CLASSES, 2, UNITS))
+    for how in ({"temperature": 0.5}, {"temperature": 0.3, "sharpness": 4.0, "margin": 0.2}):
+        said = hff(**how).evaluate(activity, context, (prototypes,))
+        assert said.loss == hff_loss(activity, context.labels, prototypes, **how)
+        gradients = hff_loss_grads(activity, context.labels, prototypes, **how)
+        for ours, theirs in zip((said.d_activity, *said.d_params), gradients, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
 
 
 def test_hff_accuracy_ignores_the_margin_and_counts_nearest_classes():

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from ffref.formulas import SUM_OF_SQUARES
-from ffref.formulas.free_riding import REMEDIES
+from ffref.formulas import SUM_OF_SQUARES, mean_of_squares
+from ffref.formulas.free_riding import REMEDIES, remedy_weights
+from ffref.formulas.pairs import pair_margin, pair_rows
 from ffref.negatives import bind_label_encoding, paired_context
 from ffref.objectives.cumulative import (
     calibrated_rule,
@@ -129,18 +130,62 @@ def test_all_others_give_every_layer_the_loss_and_its_own_gradient_of_the_networ
             assert not difference_close(wrong, differences), name
 
 
-def bound_objectives():
-    yield symba(steepness=1.5)
-    for remedy in REMEDIES:
-        yield cumulative(depth=1, layers=2, remedy=remedy, carried_weight=0.7)
-    yield layer_collaboration(threshold=4.0)
-    yield layer_collaboration(threshold=4.0, others="all", goodness=RECORDS["mean"])
+def collaborations(others, goodness):
+    """Objective, loss and gradient of layer collaboration."""
+    how = {"threshold": 4.0, "goodness": goodness}
+
+    def args(activity, context):
+        network = context.network_goodness - goodness.value(activity)
+        added = context.carried_goodness if others == "below" else network
+        return activity, context.polarity, added
+
+    return (
+        layer_collaboration(others=others, **how),
+        lambda y, context: collaboration_loss(*args(y, context), **how),
+        lambda y, context: collaboration_loss_grad(*args(y, context), **how),
+    )
+
+
+def cumulatives(remedy):
+    """The same of cumulative goodness."""
+
+    def args(activity, context):
+        pairs = pair_rows(context.polarity, context.partner)
+        margin = pair_margin(mean_of_squares(activity), pairs)
+        carried = context.carried_margin[pairs.positive]
+        weights = remedy_weights(
+            margin, carried, remedy=remedy, depth=1, layers=2, carried_weight=0.7
+        )
+        rows = context.polarity, context.partner, context.carried_margin
+        return (activity, *rows), {"carried_weight": weights[0], "own_weight": weights[1]}
+
+    def loss(activity, context):
+        given, weights = args(activity, context)
+        return cumulative_loss(*given, **weights)
+
+    def grad(activity, context):
+        given, weights = args(activity, context)
+        return cumulative_loss_grad(*given, **weights)
+
+    return cumulative(depth=1, layers=2, remedy=remedy, carried_weight=0.7), loss, grad
+
+
+BOUND = [
+    (
+        symba(steepness=1.5),
+        lambda y, context: symba_loss(y, context.polarity, context.partner, steepness=1.5),
+        lambda y, context: symba_loss_grad(y, context.polarity, context.partner, steepness=1.5),
+    ),
+    *map(cumulatives, REMEDIES),
+    collaborations("below", SUM_OF_SQUARES),
+    collaborations("all", RECORDS["mean"]),
+]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("number", range(8))
-def test_evaluate_says_what_loss_and_grads_say(number, dtype):
-    objective = list(bound_objectives())[number]
+def test_bound_objectives_say_what_loss_and_gradient_say(number, dtype):
+    objective, loss, grad = BOUND[number]
     rng = np.random.default_rng(number)
     activity = np.abs(rng.normal(size=(6, 5))).astype(dtype)
     context = paired_context(np.array([0, 1, 2]), np.dtype(dtype))
@@ -150,9 +195,10 @@ def test_evaluate_says_what_loss_and_grads_say(number, dtype):
         network_goodness=rng.uniform(9, 10, size=6).astype(dtype),
     )
     said = objective.evaluate(activity, context, ())
-    assert said.loss == objective.loss(activity, context, ())
+    assert said.loss == objective.loss(activity, context, ()) == loss(activity, context)
     gradient, d_params = objective.grads(activity, context, ())
     np.testing.assert_array_equal(said.d_activity, gradient)
+    np.testing.assert_array_equal(said.d_activity, grad(activity, context))
     assert said.d_activity.dtype == said.goodness.dtype == dtype
     assert d_params == said.d_params == objective.advance(activity, context, ()) == ()
     won = [said.goodness[i] > said.goodness[i + 3] for i in range(3)]

@@ -268,8 +268,12 @@ def test_bound_to_hff_learned_params_come_first_and_the_mean_last():
     assert difference_close(d_activity, differences)
     assert not difference_close(1.01 * d_activity, differences)
     evaluation = objective.evaluate(activity, context, params)
-    assert evaluation.loss == objective.loss(activity, context, params)
     np.testing.assert_array_equal(evaluation.d_activity, d_activity)
+    plain = hff(temperature=0.5).loss(activity, context, params[:1])
+    added = peer_loss(activity, context.polarity, params[1], strength=2.0, momentum=0.9)
+    assert evaluation.loss == plain + added
+    assert objective.fault(params) == ""
+    assert "point the same way" in objective.fault((np.ones((2, 1, 3)), params[1]))
     advanced = objective.advance(activity, context, params)
     np.testing.assert_allclose(np.linalg.norm(advanced[0], axis=2), 1)
     assert advanced[1].shape == (3,)

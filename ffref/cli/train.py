@@ -90,16 +90,7 @@ def _start(options: Namespace) -> Run:
     )
     full = hasattr(options, "full")
     require(recipe is not None or not full, "--full does nothing without a recipe")
-    given, known = {}, ESTIMATORS[algorithm].settings()
-    for flag in FLAGS:
-        if hasattr(options, flag.parameter):
-            require(
-                flag.parameter in known,
-                f"{flag.names[0]} does nothing for {algorithm}: it belongs to "
-                f"{' and '.join(flag.algorithms)}",
-            )
-            given[flag.parameter] = getattr(options, flag.parameter)
-    _check_companions(given, ESTIMATORS[algorithm]().get_params())
+    given = _given_settings(options, algorithm)
     own_layers = recipe is not None and "layers" in RECIPES[recipe].parameters
     require(
         "hidden_layer_sizes" not in given or not (own_layers or "layers" in given),
@@ -107,19 +98,9 @@ def _start(options: Namespace) -> Run:
         f"{f'the layers of {name}' if own_layers else '--layers'}; "
         f"name all layers by --layers, dense ones as dense:UNITS",
     )
-    data = getattr(options, "data", RECIPES[name].data if recipe else "digits")
-    require(
-        is_one_part(data) or not hasattr(options, "test_fraction"),
-        f"--test-fraction does nothing for {data}, which has a split of its own",
-    )
-    require(
-        is_table(data) or not hasattr(options, "label"),
-        f"--label names a column of a table (.csv); it does nothing for {data}",
-    )
-    check_data_dir(data, getattr(options, "data_dir", None))
     prepared = new_run(
         algorithm,
-        data=data,
+        data=_checked_data(options, RECIPES[name].data if recipe else "digits"),
         data_dir=getattr(options, "data_dir", None),
         test_fraction=getattr(options, "test_fraction", DEFAULT_TEST_FRACTION),
         out=getattr(options, "out", None),
@@ -131,6 +112,34 @@ def _start(options: Namespace) -> Run:
     settings = to_toml(name, options, prepared.config["data"])
     write_text(prepared.folder / SETTINGS, as_comment(options.words) + settings)
     return prepared
+
+
+def _given_settings(options: Namespace, algorithm: str) -> dict[str, Any]:
+    given, known = {}, ESTIMATORS[algorithm].settings()
+    for flag in FLAGS:
+        if hasattr(options, flag.parameter):
+            require(
+                flag.parameter in known,
+                f"{flag.names[0]} does nothing for {algorithm}: it belongs to "
+                f"{' and '.join(flag.algorithms)}",
+            )
+            given[flag.parameter] = getattr(options, flag.parameter)
+    _check_companions(given, ESTIMATORS[algorithm]().get_params())
+    return given
+
+
+def _checked_data(options: Namespace, default: str) -> str:
+    data: str = getattr(options, "data", default)
+    require(
+        is_one_part(data) or not hasattr(options, "test_fraction"),
+        f"--test-fraction does nothing for {data}, which has a split of its own",
+    )
+    require(
+        is_table(data) or not hasattr(options, "label"),
+        f"--label names a column of a table (.csv); it does nothing for {data}",
+    )
+    check_data_dir(data, getattr(options, "data_dir", None))
+    return data
 
 
 def _check_companions(given: dict[str, Any], defaults: dict[str, Any]) -> None:

@@ -38,32 +38,24 @@ _HINTON = {
     "goodness_function": "sum",
     "batch_size": 100,
 }
+_MATLAB_STEPS = {
+    "optimizer": "moving-average",
+    "momentum": 0.9,
+    "learning_rate_init": 0.01,
+    "weight_decay": 0.001,
+    "readout_rate_factor": 10.0,
+    "readout_weight_decay": 0.003,
+    "schedule": "hinton",
+    "initialization": "lecun",
+}
 _MATLAB = {
     **_HINTON,
+    **_MATLAB_STEPS,
     "negatives": "hard",
     "peer_strength": 0.03,
-    "optimizer": "moving-average",
-    "momentum": 0.9,
-    "learning_rate_init": 0.01,
-    "weight_decay": 0.001,
-    "readout_rate_factor": 10.0,
-    "readout_weight_decay": 0.003,
-    "schedule": "hinton",
-    "initialization": "lecun",
 }
 _TEXT_SOURCE = "Hinton (2022), section on sequences"
-_TEXT = {
-    "hidden_layer_sizes": (2000, 2000, 2000),
-    "max_iter": 10,
-    "optimizer": "moving-average",
-    "momentum": 0.9,
-    "learning_rate_init": 0.01,
-    "weight_decay": 0.001,
-    "readout_rate_factor": 10.0,
-    "readout_weight_decay": 0.003,
-    "schedule": "hinton",
-    "initialization": "lecun",
-}
+_TEXT = {**_MATLAB_STEPS, "hidden_layer_sizes": (2000, 2000, 2000), "max_iter": 10}
 
 _HFF_CONV = {
     "standardize": False,

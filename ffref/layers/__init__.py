@@ -7,7 +7,6 @@ from ffref.layers.convolution import (
     conv_grads,
     conv_input_grad,
     conv_relu,
-    he_conv,
 )
 from ffref.layers.dense import (
     INITIAL_GAIN,
@@ -39,7 +38,6 @@ from ffref.layers.labelled import (
 )
 from ffref.layers.local_fields import (
     LocalFields,
-    he_local_fields,
     local_fields_forward,
     local_fields_grads,
     local_fields_input_grad,
@@ -126,8 +124,6 @@ __all__ = [
     "draw_dense_layers",
     "each_version",
     "fresh_batch_norm",
-    "he_conv",
-    "he_local_fields",
     "layer_grads",
     "layer_relu",
     "local_fields_forward",

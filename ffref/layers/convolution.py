@@ -7,10 +7,8 @@ back-propagation; local learning never calls it.
 
 from typing import NamedTuple
 
-import numpy as np
-
 from ffref import kernels
-from ffref._checks import check_count, require
+from ffref._checks import require
 from ffref.kernels import as_pair
 from ffref.types import Array
 
@@ -104,36 +102,6 @@ def conv_input_grad(
         padding=padding,
         groups=groups,
     )  # (CONVLAYER.4)
-
-
-def he_conv(
-    rng: np.random.Generator,
-    *,
-    kernel_size: Size,
-    in_channels: int,
-    out_channels: int,
-    groups: int = 1,
-) -> Conv:
-    """Draw weights from N(0, 2 / (kernel_h kernel_w in_channels / groups)), zero bias; float64.
-
-    He et al. (2015): each unit sees that many inputs.
-    """
-    for name, count in (
-        ("in_channels", in_channels),
-        ("out_channels", out_channels),
-        ("groups", groups),
-    ):
-        check_count(count, name)
-    require(
-        in_channels % groups == 0 and out_channels % groups == 0,
-        f"groups must divide in_channels and out_channels, got {groups} groups, {in_channels} "
-        f"and {out_channels} channels",
-    )
-    window = as_pair(kernel_size, "kernel_size", least=1)
-    seen = in_channels // groups
-    spread = np.sqrt(2 / (window[0] * window[1] * seen))
-    weight = rng.standard_normal((*window, seen, out_channels)) * spread
-    return Conv(weight, np.zeros(out_channels))
 
 
 def _check_bias(conv: Conv) -> None:

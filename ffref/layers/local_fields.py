@@ -7,11 +7,8 @@ one block and back-propagation; local learning never calls it.
 
 from typing import NamedTuple
 
-import numpy as np
-
 from ffref import kernels
-from ffref._checks import check_count, require
-from ffref.kernels import as_pair, count_places
+from ffref._checks import require
 from ffref.types import Array
 
 Size = int | tuple[int, int]
@@ -93,33 +90,6 @@ def local_fields_input_grad(
     return kernels.local_fields_input_grad(
         d_preactivation, fields.weight, input_size=input_size, stride=stride, padding=padding
     )  # (FIELD.5)
-
-
-def he_local_fields(
-    rng: np.random.Generator,
-    *,
-    input_size: Size,
-    in_channels: int,
-    out_channels: int,
-    kernel_size: Size,
-    stride: Size = 1,
-    padding: Size = 0,
-) -> LocalFields:
-    """Draw weights from N(0, 2 / (kernel_h kernel_w in_channels)), zero bias; float64.
-
-    He et al. (2015): each unit sees that many inputs. The number of places follows from
-    `input_size`, (height, width).
-    """
-    check_count(in_channels, "in_channels")
-    check_count(out_channels, "out_channels")
-    window = as_pair(kernel_size, "kernel_size", least=1)
-    height, width = as_pair(input_size, "input_size", least=1)
-    down, right = as_pair(padding, "padding", least=0)
-    step = as_pair(stride, "stride", least=1)
-    places = count_places((height + 2 * down, width + 2 * right), window, step)
-    spread = np.sqrt(2 / (window[0] * window[1] * in_channels))
-    weight = rng.standard_normal((*places, *window, in_channels, out_channels)) * spread
-    return LocalFields(weight, np.zeros((*places, out_channels)))
 
 
 def _check_bias(fields: LocalFields, weighted: Array) -> None:

@@ -18,7 +18,11 @@ from ffref.negatives.encodings import (
     overlay_neutral_label,
     warn_if_overlay_hides_data,
 )
-from ffref.negatives.hard_labels import hard_wrong_label, wrong_class_probabilities
+from ffref.negatives.hard_labels import (
+    hard_wrong_label,
+    wrong_class_probabilities,
+    wrong_label,
+)
 from ffref.negatives.hybrids import (
     MaskStatistics,
     blurred_masks,
@@ -69,4 +73,5 @@ __all__ = [
     "uniform_wrong_label",
     "warn_if_overlay_hides_data",
     "wrong_class_probabilities",
+    "wrong_label",
 ]

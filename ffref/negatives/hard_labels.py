@@ -9,6 +9,7 @@ import numpy as np
 
 from ffref._checks import check_labels, check_matrix, require
 from ffref.formulas import softmax
+from ffref.negatives.wrong_labels import uniform_wrong_label
 from ffref.types import Array, Labels
 
 
@@ -73,7 +74,7 @@ def wrong_class_probabilities(logits: Array, labels: Labels) -> Array:
     q_i = softmax of a_i without a_(i, label_i)
 
     Hinton's code takes 1000 off the true class's logit instead; the same, to rounding, for
-    logits that are less than 200 apart.
+    logits that are less than 900 apart.
 
     Parameters
     ----------
@@ -91,6 +92,15 @@ def wrong_class_probabilities(logits: Array, labels: Labels) -> Array:
     without = logits.copy()
     without[np.arange(len(labels)), labels] = -np.inf
     return softmax(without)  # (NEG.2)
+
+
+def wrong_label(
+    labels: Labels, logits: Array | None, *, classes: int, rng: np.random.Generator
+) -> Labels:
+    """Wrong labels that these logits find likely; uniform ones where there are no logits."""
+    if logits is None:
+        return uniform_wrong_label(labels, classes=classes, rng=rng)
+    return hard_wrong_label(wrong_class_probabilities(logits, labels), labels, rng=rng)
 
 
 def _check_classes(labels: Labels, batch: int, classes: int) -> None:

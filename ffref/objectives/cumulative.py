@@ -185,37 +185,25 @@ def cumulative(
     beta = check_positive(steepness, "steepness")
     gamma = check_number(carried_weight, "carried_weight")
 
-    def weights(margin: Array, carried: Array) -> PairWeights:
-        return remedy_weights(
+    def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
+        pairs, carried = _pairs_and_carried(
+            activity, context.polarity, context.partner, context.carried_margin
+        )
+        scored = goodness.value(activity)
+        margin = pair_margin(scored, pairs)
+        weights = remedy_weights(
             margin, carried, remedy=remedy, depth=depth, layers=layers, steepness=beta,
             carried_weight=gamma,
         )  # fmt: skip
-
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        pairs, carried = _of_context(activity, context)
-        margin = pair_margin(goodness.value(activity), pairs)
-        return _loss(margin, carried, beta, weights(margin, carried))
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        return evaluate(activity, context, params).d_activity, ()
-
-    def advance(activity: Array, context: LayerContext, params: Params) -> Params:
-        return params
-
-    def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
-        pairs, carried = _of_context(activity, context)
-        scored = goodness.value(activity)
-        margin = pair_margin(scored, pairs)
-        chosen = weights(margin, carried)
         return Evaluation(
-            _loss(margin, carried, beta, chosen),
-            _grad(margin, carried, beta, chosen, pairs, goodness.grad(activity)),
+            _loss(margin, carried, beta, weights),
+            _grad(margin, carried, beta, weights, pairs, goodness.grad(activity)),
             (),
             goodness=scored,
             accuracy=float((margin > 0).mean()),
         )
 
-    return Objective(loss, grads, advance, evaluate)
+    return Objective(evaluate)
 
 
 def _loss(margin: Array, carried: Array, beta: float, weights: PairWeights) -> float:
@@ -252,10 +240,6 @@ def _pairs_and_carried(
         f"got shape {carried_margin.shape}",
     )
     return pairs, carried_margin[pairs.positive].astype(activity.dtype, copy=False)
-
-
-def _of_context(activity: Array, context: LayerContext) -> tuple[Pairs, Array]:
-    return _pairs_and_carried(activity, context.polarity, context.partner, context.carried_margin)
 
 
 def _check_weights(carried: float | Array, own: float | Array, margin: Array) -> PairWeights:

@@ -7,6 +7,7 @@ Derivation: docs/derivations/cwc.md, equations CWC.1 to CWC.7.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -139,10 +140,7 @@ def cwc_pvn_loss_grad(
     activity: Array, labels: Labels, *, classes: int, threshold: float, places: int = 1
 ) -> Array:
     """Derivative of `cwc_pvn_loss` in `activity`, same shape and dtype."""
-
-    def competition(goodness: Array, labels: Labels) -> tuple[float, Array]:
-        return _positive_against_negative(goodness, labels, threshold)
-
+    competition = partial(_positive_against_negative, threshold=threshold)
     return _grad(competition, activity, labels, classes, places)
 
 
@@ -164,24 +162,11 @@ def cwc(*, classes: int, places: int = 1) -> Objective:
 def cwc_pvn(*, classes: int, threshold: float, places: int = 1) -> Objective:
     """Bind the choices of one layer for the loss of positive against negative goodness."""
     check_number(threshold, "threshold")
-
-    def competition(goodness: Array, labels: Labels) -> tuple[float, Array]:
-        return _positive_against_negative(goodness, labels, threshold)
-
+    competition = partial(_positive_against_negative, threshold=threshold)
     return _objective(competition, classes, places)
 
 
 def _objective(competition: Competition, classes: int, places: int) -> Objective:
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        goodness = cwc_goodness(activity, classes=classes, places=places)
-        return competition(goodness, context.labels)[0]
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        return _grad(competition, activity, context.labels, classes, places), ()
-
-    def advance(activity: Array, context: LayerContext, params: Params) -> Params:
-        return params
-
     def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
         labels = context.labels
         goodness = cwc_goodness(activity, classes=classes, places=places)
@@ -194,7 +179,7 @@ def _objective(competition: Competition, classes: int, places: int) -> Objective
             accuracy=float((goodness.argmax(axis=1) == labels).mean()),
         )
 
-    return Objective(loss, grads, advance, evaluate)
+    return Objective(evaluate)
 
 
 def _grad(

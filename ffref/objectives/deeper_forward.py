@@ -104,18 +104,6 @@ def deeper_forward(*, classes: int, places: int = 1) -> Objective:
     ()
     """
 
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        return deeper_forward_loss(activity, context.labels, classes=classes, places=places)
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        d_activity = deeper_forward_loss_grad(
-            activity, context.labels, classes=classes, places=places
-        )
-        return d_activity, ()
-
-    def advance(activity: Array, context: LayerContext, params: Params) -> Params:
-        return params
-
     def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
         labels = context.labels
         goodness = deeper_forward_goodness(activity, classes=classes, places=places)
@@ -127,7 +115,7 @@ def deeper_forward(*, classes: int, places: int = 1) -> Objective:
             accuracy=float((goodness.argmax(axis=1) == labels).mean()),
         )
 
-    return Objective(loss, grads, advance, evaluate)
+    return Objective(evaluate)
 
 
 def _grad(goodness: Array, labels: Labels, units: int, places: int) -> Array:

@@ -8,7 +8,7 @@ Derivation: docs/derivations/distance_forward.md, equations DF.1 to DF.7.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,13 +25,6 @@ from ffref.formulas import (
 )
 from ffref.method import LayerPlace, Method, OnePass, OwnParams, setting
 from ffref.types import Array, Evaluation, Labels, LayerContext, Objective, Params
-
-
-class _Choices(TypedDict):
-    """What `distance_forward` binds."""
-
-    scale: float
-    margin: float
 
 
 class _Forward(NamedTuple):
@@ -168,20 +161,13 @@ def distance_forward(*, scale: float, margin: float = 0.0, decay: float = 0.99) 
     check_positive(scale, "scale")
     check_number(margin, "margin")
     _check_decay(decay)
-    choices: _Choices = {"scale": scale, "margin": margin}
-
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        return distance_forward_loss(activity, context.labels, params[0], **choices)
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        return distance_forward_loss_grad(activity, context.labels, params[0], **choices), ()
 
     def advance(activity: Array, context: LayerContext, params: Params) -> Params:
         return (distance_forward_centroids_rule(activity, context.labels, params[0], decay=decay),)
 
     def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
         labels = context.labels
-        forward = _forward(activity, labels, params[0], **choices)
+        forward = _forward(activity, labels, params[0], scale=scale, margin=margin)
         return Evaluation(
             _loss(forward),
             _grad(forward, activity, labels, params[0], scale),
@@ -190,7 +176,7 @@ def distance_forward(*, scale: float, margin: float = 0.0, decay: float = 0.99) 
             accuracy=float((forward.goodness.argmax(axis=1) == labels).mean()),
         )
 
-    return Objective(loss, grads, advance, evaluate)
+    return Objective(evaluate, advance)
 
 
 def _forward(

@@ -225,22 +225,10 @@ def faust(
     check_count(member_rows, "member_rows")
     bound = _Bound(scale, similarity, norm)
 
-    def learned(params: Params) -> Params:
-        return params[: similarity.learned]
-
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        return _loss(_forward(activity, _tuples(context), learned(params), bound))
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        evaluation = evaluate(activity, context, params)
-        return evaluation.d_activity, evaluation.d_params
-
-    def advance(activity: Array, context: LayerContext, params: Params) -> Params:
-        return params
-
     def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
-        forward = _forward(activity, _tuples(context), learned(params), bound)
-        d_activity, d_params = _backward(forward, activity, learned(params), bound)
+        learned = params[: similarity.learned]
+        forward = _forward(activity, context.tuples, learned, bound)
+        d_activity, d_params = _backward(forward, activity, learned, bound)
         goodness = np.zeros(len(activity), activity.dtype)
         goodness[forward.anchors] = forward.similar[:, 0]
         right = forward.logits.argmax(axis=1) == 0
@@ -252,7 +240,7 @@ def faust(
         return total, counts.astype(total.dtype)
 
     census = Census(sums, _with_centroids)
-    return Objective(loss, grads, advance, evaluate, compared_rows=member_rows, census=census)
+    return Objective(evaluate, compared_rows=member_rows, census=census)
 
 
 def _with_centroids(params: Params, sums: tuple[Array, ...]) -> Params:
@@ -265,17 +253,9 @@ def _with_centroids(params: Params, sums: tuple[Array, ...]) -> Params:
     return (*learned, np.where(seen[:, None], means, centroids), rows)
 
 
-def _tuples(context: LayerContext) -> Tuples:
-    if context.tuples is None:
-        raise ValueError(
-            "faust takes tuples of rows and the context has none; draw them with class_tuples"
-        )
-    return context.tuples
-
-
-def _forward(activity: Array, tuples: Tuples, params: Params, bound: _Bound) -> _Forward:
+def _forward(activity: Array, tuples: Tuples | None, params: Params, bound: _Bound) -> _Forward:
     check_matrix(activity, "activity")
-    tuples = _check_tuples(tuples, len(activity))
+    tuples = _checked_tuples(tuples, len(activity))
     scale = check_positive(bound.scale, "scale")
     anchors = np.flatnonzero((tuples[:, 0] >= 0).any(axis=1))
     members = np.maximum(tuples[anchors], 0)
@@ -312,12 +292,12 @@ def _backward(
     return d_activity, d_params
 
 
-def _check_tuples(tuples: Tuples, batch: int) -> Tuples:
-    tuples = np.asarray(tuples)
+def _checked_tuples(drawn: Tuples | None, batch: int) -> Tuples:
+    tuples = np.asarray(drawn)
     require(
         tuples.ndim in (2, 3) and len(tuples) == batch and tuples.size > 0,
         f"tuples must be ({batch}, members) or ({batch}, members, rows), one entry for each row "
-        f"of activity, got shape {tuples.shape}",
+        f"of activity, got shape {tuples.shape}; draw them with class_tuples",
     )
     tuples = tuples.reshape(batch, tuples.shape[1], -1)
     require(

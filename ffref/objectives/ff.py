@@ -97,18 +97,6 @@ def ff(*, threshold: float, goodness: Goodness = SUM_OF_SQUARES) -> Objective:
     """
     check_number(threshold, "threshold")
 
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        return ff_loss(activity, context.polarity, threshold=threshold, goodness=goodness)
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        d_activity = ff_loss_grad(
-            activity, context.polarity, threshold=threshold, goodness=goodness
-        )
-        return d_activity, ()
-
-    def advance(activity: Array, context: LayerContext, params: Params) -> Params:
-        return params
-
     def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
         polarity = check_polarity(activity, context.polarity)
         scored = goodness.value(activity)
@@ -123,7 +111,7 @@ def ff(*, threshold: float, goodness: Goodness = SUM_OF_SQUARES) -> Objective:
             accuracy=float(won.mean()),
         )
 
-    return Objective(loss, grads, advance, evaluate)
+    return Objective(evaluate)
 
 
 def _margin(goodness: Array, polarity: Array, threshold: float) -> Array:

@@ -150,25 +150,10 @@ def layer_collaboration(
             )
         return context.network_goodness - scored  # (COLLAB.2)
 
-    def margins(activity: Array, context: LayerContext) -> tuple[Array, Array]:
-        scored = goodness.value(activity)
-        other = other_goodness(scored, context)
-        return scored, _margin(scored, activity, context.polarity, other, threshold)
-
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        return _loss(margins(activity, context)[1])
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        _, margin = margins(activity, context)
-        polarity = check_polarity(activity, context.polarity)
-        return _grad(margin, polarity, goodness.grad(activity)), ()
-
-    def advance(activity: Array, context: LayerContext, params: Params) -> Params:
-        return params
-
     def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
-        scored, margin = margins(activity, context)
         polarity = check_polarity(activity, context.polarity)
+        scored = goodness.value(activity)
+        margin = _margin(scored, activity, polarity, other_goodness(scored, context), threshold)
         positive = polarity > 0
         won = scored[positive] > scored[context.partner[positive]]
         return Evaluation(
@@ -179,7 +164,7 @@ def layer_collaboration(
             accuracy=float(won.mean()),
         )
 
-    return Objective(loss, grads, advance, evaluate)
+    return Objective(evaluate)
 
 
 def _margin(

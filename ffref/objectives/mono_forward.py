@@ -118,20 +118,6 @@ def mono_forward(*, label_smoothing: float = 0.0) -> Objective:
     """Bind the choices of one layer. Its params are `(projection,)`, learned."""
     check_label_smoothing(label_smoothing)
 
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        return mono_forward_loss(
-            activity, context.labels, params[0], label_smoothing=label_smoothing
-        )
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        d_activity, d_projection = mono_forward_loss_grads(
-            activity, context.labels, params[0], label_smoothing=label_smoothing
-        )
-        return d_activity, (d_projection,)
-
-    def advance(activity: Array, context: LayerContext, params: Params) -> Params:
-        return params
-
     def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
         labels, (projection,) = context.labels, params
         scores = mono_forward_class_scores(activity, projection)
@@ -144,7 +130,7 @@ def mono_forward(*, label_smoothing: float = 0.0) -> Objective:
             accuracy=float((scores.argmax(axis=1) == labels).mean()),
         )
 
-    return Objective(loss, grads, advance, evaluate)
+    return Objective(evaluate)
 
 
 def _loss(scores: Array, labels: Labels, label_smoothing: float) -> float:

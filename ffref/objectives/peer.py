@@ -210,19 +210,7 @@ def with_peer_rule(
             rule += evaluation.d_preactivation
         return evaluation._replace(d_preactivation=rule)
 
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        return objective.loss(activity, context, params[:-1])
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        return objective.grads(activity, context, params[:-1])
-
-    return objective._replace(
-        loss=loss,
-        grads=grads,
-        advance=_advance(objective, choices["momentum"]),
-        evaluate=evaluate,
-        census=_before_mean(objective.census),
-    )
+    return _with_mean(objective, evaluate, choices["momentum"])
 
 
 def with_peer_loss(
@@ -234,15 +222,6 @@ def with_peer_loss(
         "momentum": _check_momentum(momentum),
     }
 
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        added = peer_loss(activity, context.polarity, params[-1], **choices)
-        return objective.loss(activity, context, params[:-1]) + added
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        d_activity, d_params = objective.grads(activity, context, params[:-1])
-        added = peer_loss_grad(activity, context.polarity, params[-1], **choices)
-        return d_activity + added, d_params
-
     def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
         plain = objective.evaluate(activity, context, params[:-1])
         polarity, running_mean = context.polarity, params[-1]
@@ -252,23 +231,26 @@ def with_peer_loss(
             + peer_loss_grad(activity, polarity, running_mean, **choices),
         )
 
-    return objective._replace(
-        loss=loss,
-        grads=grads,
-        advance=_advance(objective, choices["momentum"]),
-        evaluate=evaluate,
-        census=_before_mean(objective.census),
-    )
+    return _with_mean(objective, evaluate, choices["momentum"])
 
 
-def _advance(
-    objective: Objective, momentum: float
-) -> Callable[[Array, LayerContext, Params], Params]:
+def _with_mean(
+    objective: Objective,
+    evaluate: Callable[[Array, LayerContext, Params], Evaluation],
+    momentum: float,
+) -> Objective:
+    """`objective` with another `evaluate`, whose params have the running mean behind them."""
+
     def advance(activity: Array, context: LayerContext, params: Params) -> Params:
         moved = peer_running_mean(activity, context.polarity, params[-1], momentum=momentum)
         return (*objective.advance(activity, context, params[:-1]), moved)
 
-    return advance
+    return objective._replace(
+        evaluate=evaluate,
+        advance=advance,
+        census=_before_mean(objective.census),
+        fault=lambda params: objective.fault(params[:-1]),
+    )
 
 
 def _before_mean(census: Census | None) -> Census | None:

@@ -106,18 +106,6 @@ def scff(
         check_number(penalty, "penalty"),
     )
 
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        polarity = check_polarity(activity, context.polarity)
-        return _evaluate(goodness.value(activity), polarity, *thresholds)[0]
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        polarity = check_polarity(activity, context.polarity)
-        _, d_goodness = _evaluate(goodness.value(activity), polarity, *thresholds)
-        return _chain(d_goodness, activity, goodness), ()
-
-    def advance(activity: Array, context: LayerContext, params: Params) -> Params:
-        return params
-
     def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
         polarity = check_polarity(activity, context.polarity)
         scored = goodness.value(activity)
@@ -132,7 +120,7 @@ def scff(
             accuracy=float(won.mean()),
         )
 
-    return Objective(loss, grads, advance, evaluate)
+    return Objective(evaluate)
 
 
 def _evaluate(

@@ -101,20 +101,6 @@ def symba(*, steepness: float = STEEPNESS, goodness: Goodness = MEAN_OF_SQUARES)
     """
     alpha = check_positive(steepness, "steepness")
 
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        return symba_loss(
-            activity, context.polarity, context.partner, steepness=alpha, goodness=goodness
-        )
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        d_activity = symba_loss_grad(
-            activity, context.polarity, context.partner, steepness=alpha, goodness=goodness
-        )
-        return d_activity, ()
-
-    def advance(activity: Array, context: LayerContext, params: Params) -> Params:
-        return params
-
     def evaluate(activity: Array, context: LayerContext, params: Params) -> Evaluation:
         pairs = pair_rows(check_polarity(activity, context.polarity), context.partner)
         scored = goodness.value(activity)
@@ -127,7 +113,7 @@ def symba(*, steepness: float = STEEPNESS, goodness: Goodness = MEAN_OF_SQUARES)
             accuracy=float((margin > 0).mean()),
         )
 
-    return Objective(loss, grads, advance, evaluate)
+    return Objective(evaluate)
 
 
 def _loss(margin: Array, alpha: float) -> float:

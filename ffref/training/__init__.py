@@ -29,7 +29,6 @@ from ffref.training.loop import (
 from ffref.training.network import (
     LocalLayer,
     Network,
-    layer_activity,
     layer_pass,
     layer_units,
     passes,
@@ -103,7 +102,6 @@ __all__ = [
     "in_blocks",
     "initial_optimizer_states",
     "insert_classes",
-    "layer_activity",
     "layer_pass",
     "layer_scores",
     "layer_units",

@@ -17,14 +17,12 @@ from ffref.negatives import (
     LabelEncoding,
     class_tuples,
     contrastive_batch,
-    hard_wrong_label,
     labelled_context,
     labelled_rows,
     other_row,
     paired_context,
     self_contrast,
-    uniform_wrong_label,
-    wrong_class_probabilities,
+    wrong_label,
 )
 from ffref.training.network import Network, layer_pass, passes, passes_above
 from ffref.training.readout import ReadoutTraining
@@ -75,11 +73,7 @@ def contrastive(
     def batch(
         network: Network, x: Array, labels: Labels, logits: Array | None, rng: np.random.Generator
     ) -> tuple[LayerInput, LayerContext]:
-        if hard_labels and logits is not None:
-            likely = wrong_class_probabilities(logits, labels)
-            wrong = hard_wrong_label(likely, labels, rng=rng)
-        else:
-            wrong = uniform_wrong_label(labels, classes=classes, rng=rng)
+        wrong = wrong_label(labels, logits if hard_labels else None, classes=classes, rng=rng)
         shared = network.layers[0].kind.each_version is not None
         inputs, context = contrastive_batch(
             x, labels, wrong, encoding, network.input_norm, shared=shared

@@ -35,11 +35,6 @@ def layer_pass(layer: LocalLayer, x: LayerInput, *, training: bool = False) -> L
     return layer.kind.forward(layer.weights, x, training)
 
 
-def layer_activity(layer: LocalLayer, x: LayerInput) -> Array:
-    """Activity of the layer for normalised rows, (batch, units); outside training."""
-    return layer_pass(layer, x).activity
-
-
 def layer_units(layer: LocalLayer) -> int:
     """Number of features that the layer's objective reads."""
     return layer.kind.units(layer.weights)

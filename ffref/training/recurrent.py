@@ -17,12 +17,7 @@ import numpy as np
 from ffref.formulas import relu, relu_vjp
 from ffref.kernels import add_bias_relu_rows, matmul, matmul_tn
 from ffref.layers import Dense, draw_dense, readout_features, readout_logits
-from ffref.negatives import (
-    hard_wrong_label,
-    paired_context,
-    uniform_wrong_label,
-    wrong_class_probabilities,
-)
+from ffref.negatives import paired_context, wrong_label
 from ffref.negatives.encodings import NEUTRAL, one_hot
 from ffref.training.divergence import check_alive, check_loss
 from ffref.training.network import LocalLayer, Network
@@ -291,11 +286,8 @@ def recurrent_step(
     readout_state, logits = _train_readout(recurrence, state, start, labels, learning_rate)
     if not trained:
         return state._replace(readout_optimizer=readout_state), {}
-    if recurrence.hard_labels and logits is not None:
-        likely = wrong_class_probabilities(logits, labels)
-        wrong = hard_wrong_label(likely, labels, rng=rng)
-    else:
-        wrong = uniform_wrong_label(labels, classes=_classes(network), rng=rng)
+    likely = logits if recurrence.hard_labels else None
+    wrong = wrong_label(labels, likely, classes=_classes(network), rng=rng)
     code = label_code(network, np.concatenate([labels, wrong]), x.dtype)
     context = paired_context(labels, x.dtype)
     grads, reports = recurrent_grads(recurrence, network, start, code, context)

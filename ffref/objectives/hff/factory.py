@@ -7,7 +7,6 @@ import numpy as np
 from ffref._checks import require
 from ffref.formulas.softmax import check_label_smoothing
 from ffref.objectives.hff.kinds import MARGINS
-from ffref.objectives.hff.loss import loss_of
 from ffref.objectives.hff.passes import (
     Choices,
     Margin,
@@ -78,13 +77,6 @@ def hff(
     def choices(params: Params) -> Choices:
         return bound._replace(temperature=hff_temperature(params)) if learn_temperature else bound
 
-    def loss(activity: Array, context: LayerContext, params: Params) -> float:
-        return loss_of(kind, choices(params), activity, context.labels, params[-1])
-
-    def grads(activity: Array, context: LayerContext, params: Params) -> tuple[Array, Params]:
-        evaluation = evaluate(activity, context, params)
-        return evaluation.d_activity, evaluation.d_params
-
     def advance(activity: Array, context: LayerContext, params: Params) -> Params:
         *others, prototypes = params
         if by_gradient:
@@ -113,7 +105,7 @@ def hff(
             accuracy=float((seen.score.argmax(axis=1) == labels).mean()),
         )
 
-    return Objective(loss, grads, advance, evaluate, fault=lambda params: hff_fault(params[-1]))
+    return Objective(evaluate, advance, fault=lambda params: hff_fault(params[-1]))
 
 
 def hff_params(prototypes: Array, *, temperature: float, learn_temperature: bool) -> Params:

@@ -1,7 +1,8 @@
 """Other margins than `hff_loss`'s: angular ones, and losses of pairs of classes.
 
 Each is a published margin for one direction a class (ArcFace, SphereFace, ...) carried over to
-several prototypes a class. Derivation: docs/derivations/hff.md, equations HFF.15 to HFF.27.
+several prototypes a class. The losses of pairs have no targets that could be smoothed.
+Derivation: docs/derivations/hff.md, equations HFF.15 to HFF.27.
 """
 
 from ffref.objectives.hff.kinds import MARGINS
@@ -27,20 +28,8 @@ def hff_additive_angular_margin_loss(
 
     Parameters
     ----------
-    activity, labels, prototypes, temperature, sharpness, label_smoothing
-        As in `hff_loss`.
     margin : float in [0, pi / 2]
-        m: an angle in radians.
-
-    Returns
-    -------
-    float
-        Mean over the batch; 0 for one class.
-
-    Raises
-    ------
-    ValueError
-        As in `hff_loss`, or if the margin is no angle in [0, pi / 2].
+        m: an angle in radians. All else as in `hff_loss`.
 
     Notes
     -----
@@ -97,20 +86,8 @@ def hff_multiplicative_angular_margin_loss(
 
     Parameters
     ----------
-    activity, labels, prototypes, temperature, sharpness, label_smoothing
-        As in `hff_loss`.
     margin : whole number of at least 1
-        m: 1 means no margin.
-
-    Returns
-    -------
-    float
-        Mean over the batch; 0 for one class.
-
-    Raises
-    ------
-    ValueError
-        As in `hff_loss`, or if the margin is no whole number of at least 1.
+        m: 1 means no margin. All else as in `hff_loss`.
 
     References
     ----------
@@ -162,20 +139,8 @@ def hff_pairwise_margin_loss(
 
     Parameters
     ----------
-    activity, labels, prototypes, temperature, sharpness
-        As in `hff_loss`.
     margin : float
-        m: lead, in units of a cosine, that the true class should have.
-
-    Returns
-    -------
-    float
-        Mean over the batch; 0 for one class.
-
-    Raises
-    ------
-    ValueError
-        As in `hff_loss`.
+        m: lead, in units of a cosine, that the true class should have. All else as in `hff_loss`.
 
     References
     ----------
@@ -222,20 +187,8 @@ def hff_hardest_margin_loss(
 
     Parameters
     ----------
-    activity, labels, prototypes, temperature, sharpness
-        As in `hff_loss`.
     margin : float
-        m: lead, in units of a cosine, that the true class should have.
-
-    Returns
-    -------
-    float
-        Mean over the batch; 0 for one class.
-
-    Raises
-    ------
-    ValueError
-        As in `hff_loss`.
+        m: lead, in units of a cosine, that the true class should have. All else as in `hff_loss`.
 
     Notes
     -----
