@@ -125,12 +125,43 @@ def test_results_of_another_program(tmp_path):
                  "--dtype", "float32"]) == 0  # fmt: skip
 
 
+def write_raw(folder, arrays, suffix):
+    folder.mkdir(parents=True)
+    flat = np.concatenate([array.ravel() for array in arrays.values()])
+    flat.astype(f"<f{int(suffix[1:]) // 8}").tofile(folder / f"arrays.{suffix}")
+    lines, offset = [], 0
+    for name, array in arrays.items():
+        lines.append(" ".join(map(str, [name, offset, *array.shape])))
+        offset += array.size
+    (folder / "arrays.txt").write_text("\n".join(lines) + "\n")
+
+
+def test_raw_float32_numbers_are_compared_in_float32(tmp_path, capsys):
+    first, _ = TWO
+    names = ("loss", "d_weight", "d_bias")
+    mine = {n: a for n, a in evaluate(first, "float32").items() if n in names}
+    write_raw(tmp_path / "short" / first.id, mine, "f32")
+    assert main(["oracle", "check", str(tmp_path / "short"), "--family", "ff"]) == 0
+    assert "3 quantities compared" in capsys.readouterr().out
+    # the same numbers in the file of the longer ones: the report says what is the matter
+    write_raw(tmp_path / "long" / first.id, mine, "f64")
+    folder = str(tmp_path / "long" / first.id)
+    said = "all your numbers are float32 numbers: if that is what you compute in, say dtype float"
+    for action in ("compare", "diagnose"):
+        assert main(["oracle", action, first.id, folder]) == 1
+        assert said in capsys.readouterr().out
+        assert main(["oracle", action, first.id, folder, "--dtype", "float32"]) == 0
+        assert said not in capsys.readouterr().out
+
+
 def test_golden_files_are_read_as_results():
     arrays = read_arrays(FOLDER / TWO[0].id)
     assert compare(TWO[0], {name: arrays[name] for name in TWO[0].golden}).ok
 
 
 def test_damaged_raw_files(tmp_path):
+    with pytest.raises(ValueError, match="it has 0 of the two"):
+        read_arrays(tmp_path)
     np.zeros(3).tofile(tmp_path / "arrays.f64")
     for text, message in (
         ("loss x", "a line is a name, an offset and a shape, got 'loss x'"),
@@ -140,6 +171,9 @@ def test_damaged_raw_files(tmp_path):
         (tmp_path / "arrays.txt").write_text(text)
         with pytest.raises(ValueError, match=message):
             read_arrays(tmp_path)
+    np.zeros(3, "f4").tofile(tmp_path / "arrays.f32")
+    with pytest.raises(ValueError, match="it has 2 of the two"):
+        read_arrays(tmp_path)
 
 
 @pytest.mark.parametrize("family", RANDOM)

@@ -51,12 +51,39 @@ def test_the_first_difference_in_the_order_of_computation_is_named():
         "1 of 30 entries out",
         "before it agree: normalized, preactivation, activity, goodness",
         "wrong after it, perhaps because of it: d_bias",
-        "this case catches: peer normalisation left out",
-        "reproduce: ffref oracle compare ff/hinton_matlab/ordinary YOURS.npz --dtype float64",
+        "what this case is there to catch: peer normalisation left out",
+        "reproduce: ffref oracle compare ff/hinton_matlab/ordinary YOURS --dtype float64",
     ):
         assert part in text
     assert len(text.splitlines()) < 25
     assert max(map(len, text.splitlines())) < 200
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_numbers_of_a_coarser_dtype_are_named(dtype):
+    torch = pytest.importorskip("torch") if dtype == "bfloat16" else None
+    wide = {n: MINE[n] * 3 for n in ("d_weight", "d_bias")}  # a mistake does not hide it
+    if torch:
+        short = {n: torch.tensor(a).bfloat16().float().numpy() for n, a in wide.items()}
+    else:
+        short = {n: a.astype(np.float32).astype(np.float64) for n, a in wide.items()}
+    assert f"all your numbers are {dtype} numbers" in str(compare(CASE, short))
+    assert compare(CASE, short, dtype=dtype).coarser() == ""
+    assert compare(CASE, wide).coarser() == ""
+    assert compare(CASE, {"loss": 1.5, "d_bias": np.zeros(5)}).coarser() == ""  # too few to tell
+    assert compare(CASE, MINE).coarser() == ""
+
+
+def test_where_the_first_mistake_is():
+    wrong = {"activity": MINE["activity"], "logit": 2 * MINE["logit"], "loss": MINE["loss"]}
+    report = compare(CASE, wrong)
+    closer = "supply goodness, and the first that is wrong says where"
+    assert report.where() == f"it is between activity and logit: {closer}"
+    wrong["goodness"] = MINE["goodness"]
+    assert compare(CASE, wrong).where() == "it is in the step from goodness to logit"
+    wrong["activity"] = 2 * MINE["activity"]
+    assert "between the inputs and activity: supply norm" in compare(CASE, wrong).where()
+    assert compare(CASE, MINE).where() == ""
 
 
 def test_check_raises_with_the_report():

@@ -206,12 +206,14 @@ def test_what_no_mistake_explains_is_said_to_be_so():
     found = diagnose(compare(case, {"normalized": noise}))
     assert not found.explained
     assert not found.agrees
+    assert "it is in the step from the inputs to normalized" in str(found)
     far = right["d_weight"] / 6
     far[0, 0] += 1e-3
     near = diagnose(compare(case, {"loss": right["loss"], "d_weight": far}))
     assert not near.explained
     assert "no known mistake explains all of it; nearest" in str(near)
     assert "divided by the batch once too often" in str(near)
+    assert "between loss and d_weight: supply d_logit, d_activity, d_preactivation" in str(near)
 
 
 def test_a_case_of_ones_own_in_float32():

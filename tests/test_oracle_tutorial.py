@@ -2,10 +2,12 @@
 
 import re
 import sys
+from typing import get_args
 
 import pytest
 
 from ffref.cli.main import main
+from ffref.oracle import compare, find_case, specs
 from ffref.oracle.golden import FOLDER
 from tests.doc_blocks import blocks
 from tests.test_docs import ROOT
@@ -55,3 +57,19 @@ def test_the_lines_of_a_golden_case_are_those_on_the_page():
     assert [line for line in shown.splitlines() if line != "..."] == [
         line for line in lines if line.split()[0] in ("x", "weight", "bias", "loss", "d_logit")
     ]
+
+
+def test_where_to_look_is_as_on_the_page():
+    case = find_case("ff/pezeshki/ordinary")
+    said = compare(case, {"loss": 3.0, "d_weight": case.golden["d_weight"].value}).where()
+    assert f"\n{case.id}: {said}\n" in PAGE.read_text(encoding="utf-8")
+
+
+def test_every_word_of_a_specification_is_on_the_page():
+    page = (ROOT / "docs" / "oracle_other_languages.md").read_text(encoding="utf-8")
+    words = page.split("## The words of `spec`\n")[1]
+    kinds = [*get_args(specs.Spec), *specs._PARTS.values()]
+    fields = {field for kind in kinds for field in kind._fields}
+    assert {field for field in fields if f"`{field}`" not in words} == set()
+    values = {value for known in specs._WORDS.values() for value in known}
+    assert {value for value in values if f'"{value}"' not in words} == set()

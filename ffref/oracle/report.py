@@ -3,10 +3,15 @@
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ffref.oracle.case import Case
 from ffref.oracle.families.layer import Values
+from ffref.oracle.tolerances import UNIT_ROUNDOFF
 
 GOLDEN = "golden values, 50 digits rounded once"
+_ENOUGH = 4
+"""Different numbers that must fit into a coarser dtype, before a report says that they do."""
 RULE = "|yours - reference| <= tolerance * max|reference| + floor"
 
 
@@ -94,6 +99,52 @@ class Report(NamedTuple):
         """Return the first quantity that is wrong: those after it may follow from it."""
         return next((f for f in self.findings if f.failed), None)
 
+    def coarser(self) -> str:
+        """Say that all that was supplied fits into a coarser dtype, if it does and differs.
+
+        Of fewer than four different numbers nothing is said: a few may be short by chance.
+
+        Examples
+        --------
+        >>> from ffref.oracle import compare, evaluate, find_case
+        >>> case = find_case("ff/paper/ordinary")
+        >>> mine = {"d_bias": evaluate(case, "float32")["d_bias"].tolist()}  # plain numbers
+        >>> compare(case, mine).coarser()
+        'all your numbers are float32 numbers: if that is what you compute in, say dtype float32'
+        """
+        numbers = np.unique(np.concatenate([a.ravel() for a in self.mine.values()]))
+        numbers = numbers[np.isfinite(numbers) & (numbers != 0)]
+        if self.ok or numbers.size < _ENOUGH:
+            return ""
+        mantissas = np.frexp(numbers)[0]
+        fitting = [
+            dtype
+            for dtype, unit in UNIT_ROUNDOFF.items()
+            if unit > UNIT_ROUNDOFF[self.dtype] and not (mantissas / unit % 1).any()
+        ]
+        if not fitting:
+            return ""
+        dtype = fitting[-1]
+        numbers_of = f"all your numbers are {dtype} numbers"
+        return f"{numbers_of}: if that is what you compute in, say dtype {dtype}"
+
+    def where(self) -> str:
+        """Say between which quantities the first mistake lies, and what would show it closer."""
+        first = self.first_difference()
+        if first is None:
+            return ""
+        before = self.findings[: self.findings.index(first)]
+        agree = [place for place, f in enumerate(before) if f.verdict == "agrees"]
+        since = before[agree[-1] + 1 :] if agree else before
+        gap = [f.quantity for f in since if f.verdict == "not supplied"]
+        last = before[agree[-1]].quantity if agree else "the inputs"
+        if not gap:
+            return f"it is in the step from {last} to {first.quantity}"
+        return (
+            f"it is between {last} and {first.quantity}: supply {', '.join(gap)}, "
+            f"and the first that is wrong says where"
+        )
+
     def raise_if_failed(self) -> None:
         """Raise MismatchError unless `ok`."""
         if not self.ok:
@@ -115,6 +166,8 @@ class Report(NamedTuple):
         lines = [f"{head}: {counts}" if first is None else f"{head}: {first.name()} is wrong"]
         if first is None and not self.checked:
             lines[0] = f"{head}: nothing could be checked"
+        if self.coarser():
+            lines.append(f"  {self.coarser()}")
         if first is not None:
             lines += self._about(first)
         for verdict in ("not supplied", "not checkable"):
@@ -122,7 +175,7 @@ class Report(NamedTuple):
                 lines.append(f"  {verdict}: {', '.join(self.named(verdict))}")
         lines += [f"  {f.quantity}: {f.note}" for f in self.findings if f.note and f != first]
         if not self.ok:
-            lines.append(f"  this case catches: {self.why}")
+            lines.append(f"  what this case is there to catch: {self.why}")
             lines.append(f"  reproduce: {self._command('compare')}")
             if first is not None and self.source is not None:
                 lines.append(f"  what may be wrong: {self._command('diagnose')}")
@@ -151,7 +204,7 @@ class Report(NamedTuple):
             made = f"compare({drawn}, yours, dtype={self.dtype!r}, layout={self.layout or None!r})"
             return made if action == "compare" else f"diagnose({made})"
         layout = f" --layout {self.layout}" if self.layout else ""
-        return f"ffref oracle {action} {self.case} YOURS.npz --dtype {self.dtype}{layout}"
+        return f"ffref oracle {action} {self.case} YOURS --dtype {self.dtype}{layout}"
 
 
 def _json(value: Any) -> Any:  # noqa: ANN401

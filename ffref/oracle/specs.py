@@ -2,7 +2,8 @@
 
 A specification leaves nothing open: two implementations that follow the same one must return the
 same numbers, up to rounding. It is a NamedTuple of numbers, words and further NamedTuples, so that
-`as_data` and `from_data` carry it to JSON and back. docs/oracle.md lists every word.
+`as_data` and `from_data` carry it to JSON and back. docs/oracle_other_languages.md lists every
+word.
 """
 
 from typing import Any, NamedTuple

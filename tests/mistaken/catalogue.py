@@ -56,6 +56,12 @@ MISTAKES = [
     Mistake("no eps", ALL, "there is no eps in the normalisation"),
     Mistake("zero rows divided by 0", ALL, "a row of zeros is divided by 0"),
     Mistake("columns normalised", LAYERED, "columns are normalised, not rows"),
+    Mistake("one norm of the batch", LAYERED, "one norm of the whole batch is divided out, not "
+            "each row's"),
+    Mistake("sum of absolutes for the norm", LAYERED, "the sum of absolute values is divided "
+            "out, not the norm"),
+    Mistake("largest for the norm", LAYERED, "the largest absolute value is divided out, not the "
+            "norm"),
     Mistake("mean subtracted", LAYERED, "the mean is subtracted in the normalisation"),
     Mistake("no norm between layers", STACKED, "no normalisation between the layers",
             "LumenPallidium/backprop-alts"),
@@ -102,7 +108,8 @@ MISTAKES = [
     # goodness and threshold
     Mistake("mean for sum", READ_OUT, "the mean of squares, where the sum is meant", "mpezeshki"),
     Mistake("sum for mean", READ_OUT, "the sum of squares, where the mean is meant"),
-    Mistake("sign of goodness", LOGISTIC, "goodness has the other sign"),
+    Mistake("sign of goodness", LOGISTIC, "the logit has the other sign: goodness "
+            "and threshold are exchanged"),
     Mistake("first power", READ_OUT, "goodness is of the activity, not of its square",
             "LumenPallidium/backprop-alts, in validation"),
     Mistake("length as goodness", READ_OUT, "goodness is the root of what is meant: the length"),
@@ -126,6 +133,9 @@ MISTAKES = [
     Mistake("sides exchanged", LOGISTIC, "positive and negative samples are exchanged"),
     Mistake("first half positive", LOGISTIC, "the first half of the batch is taken for the "
             "positive samples"),
+    Mistake("all rows positive", LOGISTIC, "every row is taken for a positive one"),
+    Mistake("targets -1 and 1", LOGISTIC, "cross-entropy with targets -1 and 1, where 0 and 1 "
+            "are meant"),
     Mistake("two means", LOGISTIC, "the mean over positives is added to the mean over negatives",
             "dah33"),
     Mistake("negatives left out", LOGISTIC, "negative samples are left out"),
@@ -213,6 +223,8 @@ MISTAKES = [
     Mistake("margin on wrong classes", HFF, "the margin is on the wrong classes"),
     Mistake("margin on all classes", HFF, "the margin is on all classes"),
     Mistake("margin after temperature", HFF, "the margin is subtracted after the temperature"),
+    Mistake("softmax over the batch", PROTOTYPED, "the softmax is over the batch, not over the "
+            "classes"),
     Mistake("softmax twice", LABELLED, "softmax twice: probabilities are taken for logits",
             "CwComp"),
     Mistake("no smoothing", (*HFF, *MONO), "label smoothing is left out"),

@@ -76,6 +76,8 @@ def sides_of(given, wrong):
     s = given["polarity"]
     if "sides exchanged" in wrong:
         s = -s
+    if "all rows positive" in wrong:
+        s = s * s
     if "first half positive" in wrong:
         half = (len(s) + 1) // 2
         s = np.concatenate([np.ones(half), -np.ones(len(s) - half)]).astype(s.dtype)
@@ -145,6 +147,10 @@ def logistic(g, theta, s, spec, wrong):
     if "negatives add log p" in wrong:
         losses = np.where(s > 0, np.logaddexp(0, -z), -np.logaddexp(0, -z))
         slopes = np.where(s > 0, -1 / (1 + np.exp(z)), 1 / (1 + np.exp(z)))
+    if "targets -1 and 1" in wrong:
+        # as PyTorch writes it: (1 - t) z + log(1 + exp(-z))
+        losses = (1 - s) * z + np.logaddexp(0, -z)
+        slopes = 1 - s - 1 / (1 + np.exp(z))
     if "p for 1 - p" in wrong:
         slopes = -s / (1 + np.exp(-sz))
     if "side's sign left out" in wrong:

@@ -139,6 +139,10 @@ def _entropy(spec, logit, own, wrong):
     logs = taken - taken.max(1, keepdims=True)
     logs = logs - np.log(np.exp(logs).sum(1, keepdims=True))
     losses, slopes = -(target * logs).sum(1), _soft(taken) - target
+    if "softmax over the batch" in wrong:
+        shares = np.exp(logit - logit.max(0)) / np.exp(logit - logit.max(0)).sum(0)
+        losses = -(target * np.log(shares)).sum(1)
+        slopes = shares * target.sum(0) - target
     if "softmax twice" in wrong:
         jacobians = [np.diag(p) - np.outer(p, p) for p in taken]
         slopes = np.stack([j @ d for j, d in zip(jacobians, slopes, strict=True)])

@@ -7,6 +7,23 @@ without a mistake.
 import numpy as np
 
 
+def _sizes(x, kind, eps, place, axis, wrong):
+    """What each row, or column, is divided by; x may have an imaginary part."""
+    absolute = x * np.sign(x.real)
+    if "sum of absolutes for the norm" in wrong:
+        return absolute.sum(1, keepdims=True) + eps
+    if "largest for the norm" in wrong:
+        return np.take_along_axis(absolute, absolute.real.argmax(1)[:, None], 1) + eps
+    total = np.sum(np.square(x), axis, keepdims=True)
+    if kind != "l2":
+        total = total / x.shape[axis]
+    if place == "inside":
+        return np.sqrt(total + eps)
+    if place == "least":
+        return np.maximum(np.sqrt(total), eps)
+    return np.sqrt(total) + eps
+
+
 def normalize(x, norm, wrong):
     shape, x = x.shape, x.reshape(len(x), -1)
     kind, eps, place = norm.kind, norm.eps, norm.place
@@ -21,18 +38,12 @@ def normalize(x, norm, wrong):
         place = "least"
     if "no eps" in wrong:
         eps = 0.0
+    if "one norm of the batch" in wrong:
+        x = x.reshape(1, -1)
     axis = 0 if "columns normalised" in wrong else 1
     if kind == "layer" or "mean subtracted" in wrong:
         x = x - x.mean(axis if kind == "layer" else 1, keepdims=True)
-    total = np.sum(np.square(x), axis, keepdims=True)
-    if kind != "l2":
-        total = total / x.shape[axis]
-    if place == "inside":
-        size = np.sqrt(total + eps)
-    elif place == "least":
-        size = np.maximum(np.sqrt(total), eps)
-    else:
-        size = np.sqrt(total) + eps
+    size = _sizes(x, kind, eps, place, axis, wrong)
     if "zero rows divided by 0" in wrong:
         return (x / size).reshape(shape)
     return np.divide(x, size, out=np.zeros_like(x), where=size != 0).reshape(shape)

@@ -35,14 +35,16 @@ def add_oracle(commands: Commands) -> None:
         _add_run(action)
     compare = add_command(actions, "compare", "compare arrays with a case's golden values")
     compare.add_argument("case", help="family/dialect/name")
-    compare.add_argument("file", metavar="FILE.npz", help="your arrays, by name of the quantity")
+    compare.add_argument(
+        "file", metavar="FILE", help="your arrays by name: an .npz, or a folder of raw arrays"
+    )
     add_json(compare)
     diagnose = add_command(actions, "diagnose", "known mistakes that explain what differs")
     diagnose.add_argument(
-        "pairs", nargs="+", metavar="CASE FILE.npz", help="a case and your arrays; several pairs"
+        "pairs", nargs="+", metavar="CASE FILE", help="a case and your arrays; several pairs"
     )
     for action in (compare, diagnose):
-        action.add_argument("--dtype", help="float64, float32 or bfloat16 (default: the file's)")
+        action.add_argument("--dtype", help="float64, float32 or bfloat16 (default: the arrays')")
         action.add_argument("--layout", help="out_in, NCHW, or both: out_in,NCHW")
     precision = add_command(actions, "precision", "ulp and condition numbers of ffref itself")
     precision.add_argument("case", nargs="?", help="family/dialect/name (default: all)")
@@ -60,7 +62,7 @@ def _add_which(action: Parser) -> None:
 def _add_run(action: Parser) -> None:
     _add_which(action)
     action.add_argument("--case", help="family/dialect/name, this one alone")
-    action.add_argument("--dtype", help="float64, float32 or bfloat16 (default: the adapter's)")
+    action.add_argument("--dtype", help="float64, float32 or bfloat16 (default: the arrays')")
     action.add_argument(
         "--expect", metavar="FILE.toml", help="known failures, skips, and the number of checks"
     )

@@ -1,4 +1,4 @@
-"""Files that a program in another language wrote: `.npz`, or `arrays.txt` beside `arrays.f64`."""
+"""Files that a program in another language wrote: `.npz`, or `arrays.txt` beside raw numbers."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ class Files:
     ----------
     folder : path
     dtype : {"float64", "float32", "bfloat16"}, optional
-        What the values were computed in; None: the dtype of the file (raw numbers: float64).
+        What the values were computed in; None: the dtype of the file.
     layout : str, optional
         As in `compare`.
 
@@ -49,7 +49,9 @@ class Files:
 
 
 def read_arrays(path: str | Path) -> dict[str, Any]:
-    """Return the arrays of an `.npz` file, or of a folder with `arrays.txt` and `arrays.f64`.
+    """Return the arrays of an `.npz` file, or of a folder with `arrays.txt` and raw numbers.
+
+    Raw numbers are `arrays.f64` or `arrays.f32`, and are what they were computed in.
 
     Raises
     ------
@@ -70,8 +72,16 @@ def read_arrays(path: str | Path) -> dict[str, Any]:
 
 
 def _raw_arrays(folder: Path) -> dict[str, Any]:
-    """Arrays of a folder: lines "name offset shape..." and little-endian float64 numbers."""
-    numbers = np.fromfile(folder / "arrays.f64", "<f8").astype(np.float64)
+    """Arrays of a folder: lines "name offset shape..." and little-endian numbers."""
+    there = [(folder / f"arrays.f{8 * n}", f"<f{n}") for n in (8, 4)]
+    there = [(path, dtype) for path, dtype in there if path.exists()]
+    require(
+        len(there) == 1,
+        f"{folder} must hold arrays.txt and one of arrays.f64 and arrays.f32, "
+        f"it has {len(there)} of the two",
+    )
+    ((path, dtype),) = there
+    numbers = np.fromfile(path, dtype).astype(np.dtype(dtype).newbyteorder("="))
     arrays = {}
     for line in (folder / "arrays.txt").read_text().splitlines():
         name, *words = line.split()
@@ -83,7 +93,7 @@ def _raw_arrays(folder: Path) -> dict[str, Any]:
         size = int(np.prod(shape))
         require(
             offset + size <= numbers.size,
-            f"{folder}/arrays.f64 has {numbers.size} numbers, {name} needs {offset + size}",
+            f"{path} has {numbers.size} numbers, {name} needs {offset + size}",
         )
         arrays[name] = numbers[offset : offset + size].reshape(shape)
     return arrays

@@ -72,6 +72,15 @@ def _twice_slope(v: Values) -> Array:
     return first * (d - (first * d).sum(axis=1, keepdims=True))
 
 
+def _over_batch_loss(v: Values) -> Array:
+    """The softmax of each class, over rows."""
+    return -(v["targets"] * (v["logit"] - log_sum_exp(v["logit"].T))).sum(axis=1)
+
+
+def _over_batch_slope(v: Values) -> Array:
+    return softmax(v["logit"].T).T * v["targets"].sum(axis=0) - v["targets"]
+
+
 def _among_others(v: Values) -> Array:
     """Smoothing is spread over the wrong classes alone."""
     smoothing, own = getattr(v["spec"], "label_smoothing", 0.0), own_class(v)
@@ -186,6 +195,8 @@ def entropy(loss: str, slope: str) -> list[Explanation]:
     return [
         replaced("softmax twice: probabilities are taken for logits", loss,
                  row_loss=_twice_loss, row_slope=_twice_slope),
+        replaced("the softmax is over the batch, not over the classes", loss,
+                 row_loss=_over_batch_loss, row_slope=_over_batch_slope),
         other_spec("label smoothing is left out", loss, label_smoothing=0.0),
         replaced("label smoothing is spread over the wrong classes alone", loss,
                  targets=_among_others),

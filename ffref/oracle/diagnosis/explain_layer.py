@@ -1,5 +1,6 @@
 """Explanations that concern a layer: normalisation, weighted sums, relu, the weights' gradient."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,24 @@ def _other_axis(v: Values) -> Array:
 def _other_order(weight: Array) -> Array:
     """The numbers of (in, out), read as if they stood as (out, in)."""
     return weight.T.reshape(weight.shape)
+
+
+def _one_norm(v: Values) -> Array:
+    """The whole batch over one norm: the axis is forgotten."""
+    return normalize(v["x"].reshape(1, -1), v["spec"].norm).reshape(v["x"].shape)
+
+
+def _over(size: Callable[[Array], Array]) -> Callable[[Values, Array], Array]:
+    """Rows over another size of theirs; the eps is added."""
+
+    def normalized(v: Values, right: Array) -> Array:
+        if v["spec"].norm.kind == "none":
+            return right
+        rows = np.abs(flat(v["x"]))
+        divisor = size(rows)[:, None] + v["spec"].norm.eps
+        return (flat(v["x"]) / np.where(divisor == 0, 1, divisor)).reshape(right.shape)
+
+    return normalized
 
 
 def _centred(v: Values) -> Array:
@@ -135,6 +154,12 @@ LAYER: list[Explanation] = [
     *norm_kinds(),
     changed("a row of zeros is divided by 0", NORM, normalized=zero_rows),
     replaced("columns are normalised, not rows", NORM, normalized=_other_axis),
+    replaced("one norm of the whole batch is divided out, not each row's", NORM,
+             normalized=_one_norm),
+    changed("the sum of absolute values is divided out, not the norm", NORM,
+            normalized=_over(lambda rows: rows.sum(axis=1))),
+    changed("the largest absolute value is divided out, not the norm", NORM,
+            normalized=_over(lambda rows: rows.max(axis=1))),
     replaced("the mean is subtracted in the normalisation", NORM, normalized=_centred),
     changed(
         "no normalisation between the layers",

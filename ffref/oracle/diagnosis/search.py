@@ -41,7 +41,7 @@ class EqualMistakes(NamedTuple):
         """Text and line of the first, texts of the others."""
         first, *others = self.mistakes
         lines = [" AND ".join(e.text for e in first)]
-        lines += [f"    {e.line}" for e in first]
+        lines += dict.fromkeys(f"    {e.line}" for e in first)
         shown = [" AND ".join(e.text for e in mistakes) for mistakes in others[:5]]
         lines += [f"    or, the same here: {text}" for text in shown]
         if len(others) > len(shown):
@@ -59,6 +59,8 @@ class Diagnosis(NamedTuple):
     """whether there is nothing to explain, but for layouts and rounding"""
     rounded: bool = False
     """whether what agrees does so within the allowance of a diagnosis alone"""
+    advice: tuple[str, ...] = ()
+    """where to look, if nothing explains all"""
 
     @property
     def explained(self) -> bool:
@@ -74,13 +76,16 @@ class Diagnosis(NamedTuple):
                 text += f" by more than {SLACK:g} times what is allowed: rounding, or an eps"
             return "\n".join([*lines, text])
         if not self.ranked:
-            return "\n".join([*lines, "no known mistake, and no two of them, come near this"])
+            none = "no known mistake, and no two of them, come near this"
+            return "\n".join([*lines, none, *self.advice])
         if not self.explained:
-            lines.append("no known mistake explains all of it; nearest, with what they leave:")
+            lines.append(
+                "no known mistake explains all of it; nearest, with the share they leave:"
+            )
         for place, entry in enumerate(self.ranked, 1):
             left = "" if entry.complete else f"[{entry.residual:.2g} left] "
             lines.append(f"{place}. {left}{entry}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.advice])
 
 
 def diagnose(*reports: Report, most: int = 5) -> Diagnosis:
@@ -135,7 +140,15 @@ def diagnose(*reports: Report, most: int = 5) -> Diagnosis:
         complete += _complete(problems, _pairs(problems, known))
     if complete:
         return Diagnosis(layouts, tuple(_classes(problems, complete)[:most]), agrees=False)
-    return Diagnosis(layouts, tuple(_nearest(problems, known)[:most]), agrees=False)
+    near = tuple(_nearest(problems, known)[:most])
+    return Diagnosis(layouts, near, agrees=False, advice=_advice(reports))
+
+
+def _advice(reports: tuple[Report, ...]) -> tuple[str, ...]:
+    """Where to look in the first report that differs."""
+    failed = next(report for report in reports if not report.ok)
+    said = (failed.coarser(), failed.where())
+    return tuple(f"{failed.case}: {text}" for text in said if text)
 
 
 def _pairs(problems: list[Problem], known: list[Explanation]) -> Iterator[Mistakes]:
@@ -232,12 +245,12 @@ def _same(a: list[Values], b: list[Values], apart: list[float]) -> bool:
 
 
 def _nearest(problems: list[Problem], known: list[Explanation]) -> list[EqualMistakes]:
-    """Single mistakes that come nearer than none: those that get further, then nearer."""
+    """Single mistakes that explain most of it: those that get further, then nearer."""
     plain_fit, plain_left = _how_near(problems, ())
     found = []
     for explanation in known:
         fitting, left = _how_near(problems, (explanation,))
-        if fitting > plain_fit or (fitting == plain_fit and left < plain_left / 2):
+        if fitting > plain_fit or (fitting == plain_fit and left < min(plain_left, 1) / 2):
             found.append((-fitting, left, explanation))
     found.sort(key=lambda entry: entry[:2])
     return [EqualMistakes(((e,),), False, left) for _, left, e in found]
