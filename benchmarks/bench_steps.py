@@ -229,7 +229,7 @@ def run_classes(rounds, threads):
     print(
         "\nHFF inference in ffref, and FF's with each label, ms a call: median (fastest), spread"
     )
-    sides = {kind: {s: Contender(kind, s, threads) for s in SIDES[kind]} for kind in SIDES}
+    sides = {kind: {s: Contender(kind, s, threads) for s in SIDES[kind]} for kind in ("hff", "ff")}
     in_turn = {f"{kind} {s}": each for kind in sides for s, each in sides[kind].items()}
     in_turn = {"ffref": in_turn.pop("hff ffref")} | in_turn
     for name, shape in (
