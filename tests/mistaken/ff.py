@@ -4,6 +4,7 @@ import numpy as np
 
 from tests.mistaken.layer import (
     activate,
+    as_read,
     backward,
     forward,
     gate,
@@ -35,7 +36,7 @@ def two_layers(spec, given, wrong):
     upper["x"] = first["activity"]
     above = {"input not normalised"} if "no norm between layers" in wrong else set()
     second = one_layer(spec, upper, wrong | above)
-    d_normalized = second["d_preactivation"] @ upper["weight"].T
+    d_normalized = second["d_preactivation"] @ as_read(upper["weight"], wrong).T
     d_x = normalize_back(d_normalized, upper["x"], spec.norm, wrong | above)
     if "leak from above" in wrong:
         first = one_layer(spec, lower, wrong, d_from_above=d_x)

@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.mistaken.layer import (
     activate,
+    as_read,
     backward,
     forward,
     gate,
@@ -58,7 +59,7 @@ def _two_layers(head, spec, given, wrong):
     upper |= {to: first[name] for to, name in HANDED_UP.items() if name in first}
     above = {"input not normalised"} if "no norm between layers" in wrong else set()
     second = one_layer(head, spec, upper, wrong | above)
-    d_normalized = second["d_preactivation"] @ upper["weight"].T
+    d_normalized = second["d_preactivation"] @ as_read(upper["weight"], wrong).T
     d_x = normalize_back(d_normalized, upper["x"], spec.norm, wrong | above)
     if "leak from above" in wrong:
         first = one_layer(head, spec, lower, wrong, d_from_above=d_x)

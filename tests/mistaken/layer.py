@@ -66,9 +66,14 @@ def _windows(x, kernel, layer):
     return windows[:, ::sh, ::sw]  # (batch, height, width, channels, kernel_h, kernel_w)
 
 
-def forward(x, weight, bias, layer, wrong):
+def as_read(weight, wrong):
     if "weight read as (out, in)" in wrong and weight.ndim == 2:
-        weight = weight.ravel(order="F").reshape(weight.shape)
+        return weight.ravel(order="F").reshape(weight.shape)
+    return weight
+
+
+def forward(x, weight, bias, layer, wrong):
+    weight = as_read(weight, wrong)
     if "bias left out" in wrong:
         bias = 0 * bias
     if layer.kind == "dense":
