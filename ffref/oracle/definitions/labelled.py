@@ -63,8 +63,8 @@ _ROWS = [
     ),
     Row(
         "distance-forward/reconstruction/margin",
-        "the margin with the other sign, or on the own class",
-        {"margin": 0.25},
+        "the margin with the other sign, or on the own class; a scale that is not the rows' number",
+        {"margin": 0.25, "scale": 3.0},
     ),
     Row(
         "distance-forward/reconstruction/absent-class",
