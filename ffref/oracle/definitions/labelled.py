@@ -63,7 +63,7 @@ _ROWS = [
     ),
     Row(
         "distance-forward/reconstruction/margin",
-        "the margin with the other sign, or on the own class; a scale that is not the rows' number",
+        "the margin with the other sign, or on the own class; the rows' number for the scale",
         {"margin": 0.25, "scale": 3.0},
     ),
     Row(
