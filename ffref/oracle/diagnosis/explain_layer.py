@@ -79,9 +79,11 @@ def _over(size: Callable[[Array], Array]) -> Callable[[Values, Array], Array]:
     def normalized(v: Values, right: Array) -> Array:
         if v["spec"].norm.kind == "none":
             return right
-        rows = np.abs(flat(v["x"]))
-        divisor = size(rows)[:, None] + v["spec"].norm.eps
-        return (flat(v["x"]) / np.where(divisor == 0, 1, divisor)).reshape(right.shape)
+        rows = flat(v["x"])
+        if v["spec"].norm.kind == "layer":
+            rows = rows - rows.mean(axis=1, keepdims=True)
+        divisor = size(np.abs(rows))[:, None] + v["spec"].norm.eps
+        return (rows / np.where(divisor == 0, 1, divisor)).reshape(right.shape)
 
     return normalized
 
